@@ -1,0 +1,128 @@
+use crate::{message::Fields, name::Invalid, time::Timestamp};
+use std::{fmt, str::FromStr};
+
+/// Where a message stands. `docs/state-machine.md` draws the ways between the states.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum State {
+    /// Stored; the hand-over to the broker is still owed. A crash leaves it to the relay.
+    Accepted,
+    /// The broker holds it, or holds it back until `deliver_at`. `process` moves it on by claiming it; the broker
+    /// redelivers if that one dies.
+    Queued,
+    /// One attempt owns it until its lease ends. If that one dies the relay finds the lapsed lease.
+    Processing,
+    /// An attempt failed or asked for more time; the next hand-over is owed at `deliver_at`. The relay moves it on.
+    Retrying,
+    /// Final: the handler is done.
+    Completed,
+    /// Final: the handler gave up, or the attempts are used up.
+    Failed,
+}
+
+impl State {
+    /// All states, in the order in which a message meets them.
+    pub const ALL: [Self; 6] =
+        [Self::Accepted, Self::Queued, Self::Processing, Self::Retrying, Self::Completed, Self::Failed];
+
+    /// The word that callers see.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Queued => "queued",
+            Self::Processing => "processing",
+            Self::Retrying => "retrying",
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+        }
+    }
+
+    /// Whether nobody moves a message on from here.
+    pub const fn is_final(self) -> bool {
+        matches!(self, Self::Completed | Self::Failed)
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for State {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        Self::ALL.into_iter().find(|state| state.as_str() == text).ok_or(Invalid("is not a state"))
+    }
+}
+
+/// Who hands a message over that is not with the broker yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Handover {
+    /// `ingest`, straight after it stored the message.
+    Ingest,
+    /// `relay`, from the table's stream or by its sweep.
+    Relay,
+}
+
+impl Handover {
+    /// The word in the table; the relay's stream filter names `relay`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ingest => "ingest",
+            Self::Relay => "relay",
+        }
+    }
+}
+
+impl FromStr for Handover {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        [Self::Ingest, Self::Relay]
+            .into_iter()
+            .find(|handover| handover.as_str() == text)
+            .ok_or(Invalid("must be ingest or relay"))
+    }
+}
+
+/// A state as readers see it: a queued message whose time has not come is `scheduled`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum View {
+    /// Everything is in hand, and its time has not come.
+    Scheduled,
+    /// As stored.
+    Is(State),
+}
+
+impl View {
+    /// How a message looks at `now`. One that waits in the table for a far-off time counts as scheduled too.
+    pub fn of(message: &Fields, now: Timestamp) -> Self {
+        let waits_in_broker = message.state == State::Queued && message.deliver_at > now;
+        let waits_in_table = message.state == State::Accepted
+            && message.handover == Some(Handover::Relay)
+            && message.deliver_at.minus(crate::owed::HANDOVER_WINDOW) > now;
+        if waits_in_broker || waits_in_table { Self::Scheduled } else { Self::Is(message.state) }
+    }
+
+    /// The word that callers see.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Scheduled => "scheduled",
+            Self::Is(state) => state.as_str(),
+        }
+    }
+}
+
+impl FromStr for View {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        if text == Self::Scheduled.as_str() {
+            return Ok(Self::Scheduled);
+        }
+        text.parse().map(Self::Is).map_err(|_| {
+            Invalid("must be accepted, scheduled, queued, processing, retrying, completed or failed")
+        })
+    }
+}

@@ -1,0 +1,176 @@
+"""Amazon MQ in CloudFormation: a resource that stands for the real broker beside the emulator.
+
+The emulator doesn't run the broker. It writes what the template says about it into a file, the launcher starts ActiveMQ
+with that, and the resource is complete when the broker answers. The launcher chooses the ports beforehand and names all
+three in the environment.
+"""
+
+import base64
+import json
+import os
+import socket
+import time
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from ministack.core.responses import get_account_id, get_region, new_uuid
+from ministack.services import mq
+from ministack.services.cloudformation import provisioners, stacks
+
+from emulator.gaps import gap
+
+_CONFIGURATION = "AWS::AmazonMQ::Configuration"
+_BROKER = "AWS::AmazonMQ::Broker"
+
+#: Seconds that the broker may take; a JVM on a busy machine needs some.
+_START_TIMEOUT = 60
+
+#: configuration id -> its broker XML, the newest revision
+_configurations: dict[str, str] = {}
+
+
+@gap("amazonmq-configuration")
+def provision_configurations() -> None:
+    """1.5.33: has no ``AWS::AmazonMQ::Configuration``; a template with one is refused."""
+    provisioners._RESOURCE_HANDLERS[_CONFIGURATION] = {
+        "create": _create_configuration,
+        "update": _update_configuration,
+        "delete": lambda configuration_id, _props: _configurations.pop(configuration_id, None),
+    }
+
+
+@gap("amazonmq-broker")
+def provision_brokers() -> None:
+    """1.5.33: has no ``AWS::AmazonMQ::Broker`` in CloudFormation, and the one of its API is a record without a broker."""
+    provisioners._RESOURCE_HANDLERS[_BROKER] = {
+        "create": _create_broker,
+        "update": _update_broker,
+        "delete": lambda broker_id, _props: mq._delete_broker(broker_id),
+    }
+    blocks = stacks._runs_on_worker_thread
+    # Creating a broker waits for it, which would stop the emulator's event loop.
+    stacks._runs_on_worker_thread = lambda resource_type: resource_type == _BROKER or blocks(resource_type)
+
+
+def _create_configuration(_logical_id, props, _stack_name):
+    configuration_id = f"c-{new_uuid()}"
+    _configurations[configuration_id] = base64.b64decode(props["Data"]).decode()
+    return configuration_id, _configuration_attributes(configuration_id, 1)
+
+
+def _update_configuration(configuration_id, _old_props, new_props, _stack_name):
+    _configurations[configuration_id] = base64.b64decode(new_props["Data"]).decode()
+    return configuration_id, _configuration_attributes(configuration_id, 2)
+
+
+def _configuration_attributes(configuration_id: str, revision: int) -> dict:
+    arn = f"arn:aws:mq:{get_region()}:{get_account_id()}:configuration:{configuration_id}"
+    return {"Id": configuration_id, "Arn": arn, "Revision": str(revision)}
+
+
+def _create_broker(_logical_id, props, _stack_name):
+    endpoints = _endpoints()
+    broker_id, arn = _record_broker(props, endpoints)
+    _write_specification(props)
+    try:
+        _wait_for(endpoints)
+    except TimeoutError:
+        mq._delete_broker(broker_id)
+        raise
+    mq._brokers[broker_id]["brokerState"] = "RUNNING"
+    return broker_id, _broker_attributes(arn, props, endpoints)
+
+
+def _update_broker(broker_id, _old_props, new_props, _stack_name):
+    """Amazon MQ applies a changed configuration or user at the next reboot; nothing here reboots, so nothing changes."""
+    return broker_id, _broker_attributes(mq._brokers[broker_id]["brokerArn"], new_props, _endpoints())
+
+
+def _endpoints() -> dict[str, str]:
+    return {
+        "amqp": os.environ["EXPEDITE_BROKER_AMQP"],
+        "openwire": os.environ["EXPEDITE_BROKER_OPENWIRE"],
+    }
+
+
+def _record_broker(props: dict, endpoints: dict[str, str]) -> tuple[str, str]:
+    """Makes the broker known to Amazon MQ's API, as being created; gives its id and ARN."""
+    broker = {
+        "brokerName": props["BrokerName"],
+        "engineType": props["EngineType"],
+        "engineVersion": props.get("EngineVersion"),
+        "deploymentMode": props["DeploymentMode"],
+        "hostInstanceType": props["HostInstanceType"],
+        "publiclyAccessible": props["PubliclyAccessible"],
+        "autoMinorVersionUpgrade": props.get("AutoMinorVersionUpgrade", False),
+    }
+    refusal = mq._validate_broker_config(broker)
+    if refusal:
+        raise ValueError(f"{_BROKER}: {json.loads(refusal[2])['message']}")
+    # MiniStack's own ids and ARNs lack the prefix and the name that Amazon MQ's have.
+    broker_id = f"b-{new_uuid()}"
+    arn = f"arn:aws:mq:{get_region()}:{get_account_id()}:broker:{props['BrokerName']}:{broker_id}"
+    mq._brokers[broker_id] = {
+        **broker,
+        "brokerId": broker_id,
+        "brokerArn": arn,
+        "brokerState": "CREATION_IN_PROGRESS",
+        "created": time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime()),
+        "_createdAt": time.time_ns(),
+        "brokerInstances": [
+            {"consoleURL": "", "endpoints": [endpoints["openwire"], endpoints["amqp"]], "ipAddress": "127.0.0.1"}
+        ],
+    }
+    mq._name_index[props["BrokerName"]] = broker_id
+    mq._tags[arn] = {}
+    mq._users[broker_id] = {}
+    for user in props.get("Users", []):
+        mq._create_user(broker_id, user["Username"], {"password": user["Password"], "groups": user.get("Groups")})
+    return broker_id, arn
+
+
+def _broker_attributes(arn: str, props: dict, endpoints: dict[str, str]) -> dict:
+    configuration = props.get("Configuration") or {}
+    return {
+        "Arn": arn,
+        "IpAddresses": ["127.0.0.1"],
+        "ConfigurationId": configuration.get("Id", ""),
+        "ConfigurationRevision": str(configuration.get("Revision", "")),
+        "AmqpEndpoints": [endpoints["amqp"]],
+        "OpenWireEndpoints": [endpoints["openwire"]],
+    }
+
+
+def _write_specification(props: dict) -> None:
+    """What the launcher needs to start the broker. Holds passwords, so it is for this user's eyes only."""
+    specification = {
+        "configuration": _configurations.get((props.get("Configuration") or {}).get("Id"), ""),
+        "users": [
+            {"username": user["Username"], "password": user["Password"], "groups": user.get("Groups", [])}
+            for user in props.get("Users", [])
+        ],
+    }
+    target = Path(os.environ["EXPEDITE_BROKER_SPEC"])
+    # Renamed into place, so that whoever waits for the file never reads half of it.
+    draft = target.with_suffix(".draft")
+    draft.touch(mode=0o600)
+    draft.write_text(json.dumps(specification, indent=1))
+    draft.rename(target)
+
+
+def _wait_for(endpoints: dict[str, str]) -> None:
+    deadline = time.monotonic() + _START_TIMEOUT
+    for url in endpoints.values():
+        while not _accepts(url):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{_BROKER}: nothing listens on {url} after {_START_TIMEOUT} s")
+            time.sleep(0.05)
+
+
+def _accepts(url: str) -> bool:
+    address = urlsplit(url)
+    try:
+        with socket.create_connection((address.hostname, address.port), timeout=1):
+            return True
+    except OSError:
+        return False

@@ -1,0 +1,79 @@
+"""WebSocket APIs (API Gateway v2)."""
+
+import json
+import time
+from contextvars import ContextVar
+
+from ministack.services import apigateway
+
+from emulator.gaps import gap
+
+_SUBPROTOCOL = "sec-websocket-protocol"
+
+#: What $connect answered, for the handshake in the same task.
+_chosen: ContextVar[str | None] = ContextVar("chosen subprotocol", default=None)
+
+
+@gap("websocket-subprotocol")
+def answer_with_the_subprotocol() -> None:
+    """1.5.33: the subprotocol that ``$connect`` chose is missing from the handshake, so that browsers drop the connection."""
+    invoke, handle = apigateway._invoke_ws_lambda, apigateway.handle_websocket
+
+    async def invoke_and_remember(api_id, account_id, region, route, stage, connection_id, event_type, *args, **kwargs):
+        response = await invoke(api_id, account_id, region, route, stage, connection_id, event_type, *args, **kwargs)
+        if event_type == "CONNECT" and response:
+            headers = {name.lower(): value for name, value in (response.get("headers") or {}).items()}
+            _chosen.set(headers.get(_SUBPROTOCOL))
+        return response
+
+    async def handle_with_subprotocol(scope, receive, send, api_id, path_override=None):
+        _chosen.set(None)
+
+        async def send_with_subprotocol(message):
+            if message["type"] == "websocket.accept" and _chosen.get():
+                message = {**message, "subprotocol": _chosen.get()}
+            await send(message)
+
+        await handle(scope, receive, send_with_subprotocol, api_id, path_override)
+
+    apigateway._invoke_ws_lambda, apigateway.handle_websocket = invoke_and_remember, handle_with_subprotocol
+
+
+@gap("websocket-reply")
+def reply_only_where_a_route_says_so() -> None:
+    """1.5.33: sends every function's body back; API Gateway does so only for a route with a response selection expression."""
+    invoke = apigateway._invoke_ws_lambda
+
+    async def invoke_without_reply(api_id, account_id, region, route, stage, connection_id, event_type, *args, **kwargs):
+        response = await invoke(api_id, account_id, region, route, stage, connection_id, event_type, *args, **kwargs)
+        if event_type == "MESSAGE" and response and not route.get("routeResponseSelectionExpression"):
+            return {**response, "body": None}
+        return response
+
+    apigateway._invoke_ws_lambda = invoke_without_reply
+
+
+@gap("get-connection-names")
+def name_connections_as_the_api_does() -> None:
+    """1.5.33: GetConnection answers ``ConnectedAt`` as a number; the wire has ``connectedAt`` as a timestamp, and SDKs read nothing else."""
+    handle = apigateway.handle_connections_api
+
+    async def handle_with_wire_names(method, *args, **kwargs):
+        status, headers, body = await handle(method, *args, **kwargs)
+        if method == "GET" and status == 200:
+            body = json.dumps(_on_the_wire(json.loads(body))).encode()
+        return status, headers, body
+
+    apigateway.handle_connections_api = handle_with_wire_names
+
+
+def _on_the_wire(connection: dict) -> dict:
+    return {
+        "connectedAt": _timestamp(connection["ConnectedAt"]),
+        "identity": connection["Identity"],
+        "lastActiveAt": _timestamp(connection["LastActiveAt"]),
+    }
+
+
+def _timestamp(epoch_seconds: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(epoch_seconds))

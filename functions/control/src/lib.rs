@@ -1,0 +1,85 @@
+//! Reads messages, lists them, issues WebSocket tickets.
+
+mod list;
+
+use expedite::{
+    caller,
+    domain::{MessageId, Tenant},
+    ports::{Clock, Entropy, Key, MessageStore, StoreError, TenantIndex, Tickets},
+    problem::{FieldError, Problem, json},
+    ticket::{self, TICKET_LIFETIME},
+    view::{MessageView, rfc3339},
+};
+use lambda_http::{Body, Request, RequestExt, Response};
+use serde_json::json;
+
+/// The use case and the ports it stands on.
+pub struct Control<M, T, C, E> {
+    /// Where messages are kept.
+    pub messages: M,
+    /// Where tickets are kept.
+    pub tickets: T,
+    /// What time it is.
+    pub clock: C,
+    /// Where tickets come from.
+    pub entropy: E,
+    /// The token's claim that names the tenant.
+    pub tenant_claim: String,
+}
+
+impl<M: MessageStore + TenantIndex, T: Tickets, C: Clock, E: Entropy> Control<M, T, C, E> {
+    /// Answers every route of this function.
+    pub async fn handle(&self, request: &Request) -> Response<Body> {
+        self.dispatch(request).await.unwrap_or_else(Problem::into_response)
+    }
+
+    async fn dispatch(&self, request: &Request) -> Result<Response<Body>, Problem> {
+        let tenant = caller::tenant(request, &self.tenant_claim)?;
+        match caller::route(request).as_deref() {
+            Some("GET /v1/messages/{id}") => self.read(request, tenant).await,
+            Some("GET /v1/messages") => self.list(request, tenant).await,
+            Some("POST /v1/tickets") => self.issue_ticket(tenant).await,
+            _ => Err(Problem::not_found("There is no such route.")),
+        }
+    }
+
+    /// An unknown message, a foreign one and an impossible id give the same answer.
+    async fn read(&self, request: &Request, tenant: Tenant) -> Result<Response<Body>, Problem> {
+        let query = request.query_string_parameters();
+        let with_payload = match query.first("payload") {
+            None | Some("false") => false,
+            Some("true") => true,
+            Some(_) => {
+                return Err(Problem::invalid(vec![FieldError::new("payload", "must be true or false")]));
+            }
+        };
+        let path = request.path_parameters();
+        let id = path.first("id").and_then(|id| id.parse::<MessageId>().ok()).ok_or_else(no_message)?;
+        let key = Key { tenant, id };
+        let message = self.messages.read(&key).await.map_err(unreadable)?.ok_or_else(no_message)?;
+        let mut view = MessageView::of(&message, self.clock.now()).with_timeline(&message);
+        if with_payload && let Some(payload) = self.messages.read_payload(&key).await.map_err(unreadable)? {
+            view = view.with_payload(&payload);
+        }
+        Ok(json(200, &view))
+    }
+
+    async fn issue_ticket(&self, tenant: Tenant) -> Result<Response<Body>, Problem> {
+        let ticket = ticket::draw(&self.entropy);
+        let expires_at = self.clock.now().plus(TICKET_LIFETIME);
+        self.tickets.issue(&ticket::hash(&ticket), &tenant, expires_at).await.map_err(|error| {
+            tracing::error!(%error, "a ticket could not be stored");
+            Problem::unavailable("No ticket could be issued. Ask again.")
+        })?;
+        Ok(json(201, &json!({"ticket": ticket, "expires_at": rfc3339(expires_at)})))
+    }
+}
+
+fn no_message() -> Problem {
+    Problem::not_found("There is no such message.")
+}
+
+fn unreadable(error: StoreError) -> Problem {
+    tracing::error!(%error, "messages could not be read");
+    Problem::unavailable("The table can't be read. Nothing was changed; ask again.")
+}

@@ -1,0 +1,29 @@
+//! Wiring of `control`.
+
+use control::Control;
+use expedite::{
+    adapters::{
+        dynamodb::{ConnectionsTable, MessagesTable},
+        sdk_config,
+        system::{SystemClock, SystemEntropy},
+    },
+    config, telemetry,
+};
+use lambda_http::{Error, Request, service_fn};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    telemetry::init();
+    let sdk = sdk_config().await;
+    let control = &Control {
+        messages: MessagesTable::new(&sdk, config::MESSAGES_TABLE.text()?, config::RETENTION_DAYS.parse()?),
+        tickets: ConnectionsTable::new(&sdk, config::CONNECTIONS_TABLE.text()?),
+        clock: SystemClock,
+        entropy: SystemEntropy,
+        tenant_claim: config::TENANT_CLAIM.text()?,
+    };
+    lambda_http::run(service_fn(
+        |request: Request| async move { Ok::<_, Error>(control.handle(&request).await) },
+    ))
+    .await
+}

@@ -1,0 +1,36 @@
+//! Wiring of `ingest`.
+
+use expedite::{
+    adapters::{
+        amqp::AmqpBroker,
+        dynamodb::MessagesTable,
+        sdk_config,
+        secret::BrokerSecret,
+        system::{SystemClock, SystemEntropy},
+    },
+    config, telemetry,
+};
+use ingest::Ingest;
+use lambda_http::{Error, Request, service_fn};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    telemetry::init();
+    let sdk = sdk_config().await;
+    let store = MessagesTable::new(&sdk, config::MESSAGES_TABLE.text()?, config::RETENTION_DAYS.parse()?);
+    let secret = BrokerSecret::new(&sdk, config::BROKER_SECRET_ARN.text()?);
+    let broker = AmqpBroker::new(&config::BROKER_ENDPOINTS.list()?, secret)?;
+    broker.warm_up().await;
+    let ingest = Ingest {
+        store,
+        broker,
+        clock: SystemClock,
+        entropy: SystemEntropy,
+        tenant_claim: config::TENANT_CLAIM.text()?,
+    };
+    let ingest = &ingest;
+    lambda_http::run(service_fn(
+        |request: Request| async move { Ok::<_, Error>(ingest.handle(&request).await) },
+    ))
+    .await
+}

@@ -1,0 +1,29 @@
+//! Wiring of `relay`.
+
+use expedite::{
+    adapters::{
+        amqp::AmqpBroker,
+        dynamodb::MessagesTable,
+        sdk_config,
+        secret::BrokerSecret,
+        system::{SystemClock, SystemEntropy},
+    },
+    config, telemetry,
+};
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use relay::{Relay, time_limit};
+use serde_json::Value;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    telemetry::init();
+    let sdk = sdk_config().await;
+    let store = MessagesTable::new(&sdk, config::MESSAGES_TABLE.text()?, config::RETENTION_DAYS.parse()?);
+    let secret = BrokerSecret::new(&sdk, config::BROKER_SECRET_ARN.text()?);
+    let broker = AmqpBroker::new(&config::BROKER_ENDPOINTS.list()?, secret)?;
+    let relay = &Relay { store, broker, clock: SystemClock, entropy: SystemEntropy };
+    lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| async move {
+        relay.run(event.payload, time_limit(&event.context)).await.map_err(Error::from)
+    }))
+    .await
+}

@@ -1,0 +1,108 @@
+use crate::{adapters::secret::Credentials, ports::SendError};
+use fe2o3_amqp::{
+    Connection, Sender, Session,
+    connection::{ConnectionHandle, OpenError},
+    sasl_profile::SaslProfile,
+    session::SessionHandle,
+};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+};
+use tokio_rustls::{
+    TlsConnector,
+    rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs, pki_types::ServerName},
+};
+use url::Url;
+
+/// What the broker may wait for a sign of life, in milliseconds; the broker's own limit is the same 30 s.
+const IDLE_TIMEOUT_MS: u32 = 30_000;
+
+/// A connection with one session and one sender. Dropping it ends everything on it.
+pub(super) struct Link {
+    pub(super) sender: Sender,
+    pub(super) last_used: SystemTime,
+    session: SessionHandle<()>,
+    connection: ConnectionHandle<()>,
+}
+
+impl Link {
+    pub(super) async fn open(endpoint: &Url, user: &Credentials, queue: &str) -> Result<Self, SendError> {
+        let host = endpoint.host_str().unwrap_or_default();
+        let tls = endpoint.scheme() == "amqp+ssl";
+        let port = endpoint.port().unwrap_or(if tls { 5671 } else { 5672 });
+        let socket = TcpStream::connect((host, port)).await.map_err(unavailable)?;
+        // A confirmed send is one small frame each way: Nagle would hold it back for 40 ms.
+        socket.set_nodelay(true).map_err(unavailable)?;
+        let connection = if tls {
+            open_connection(wrap(socket, host).await?, host, user).await?
+        } else {
+            open_connection(socket, host, user).await?
+        };
+        Self::attach(connection, queue).await
+    }
+
+    async fn attach(mut connection: ConnectionHandle<()>, queue: &str) -> Result<Self, SendError> {
+        let mut session = Session::begin(&mut connection).await.map_err(unavailable)?;
+        let sender = Sender::attach(&mut session, "expedite", queue)
+            .await
+            .map_err(|error| SendError::Refused(format!("the queue {queue}: {error}")))?;
+        Ok(Self { sender, session, connection, last_used: SystemTime::now() })
+    }
+
+    /// Whether the broker can be expected to know this link still. By the wall clock: a frozen sandbox may stop the
+    /// monotonic one.
+    pub(super) fn is_fresh(&self, limit: Duration) -> bool {
+        let idle = SystemTime::now().duration_since(self.last_used).unwrap_or(Duration::MAX);
+        idle < limit && !self.connection.is_closed() && !self.session.is_ended()
+    }
+}
+
+async fn open_connection<S>(
+    stream: S,
+    host: &str,
+    user: &Credentials,
+) -> Result<ConnectionHandle<()>, SendError>
+where
+    S: AsyncRead + AsyncWrite + std::fmt::Debug + Send + Unpin + 'static,
+{
+    Connection::builder()
+        .container_id("expedite")
+        .hostname(host)
+        // The stream is encrypted already; the scheme keeps the crate from doing it again.
+        .scheme("amqp")
+        .idle_time_out(IDLE_TIMEOUT_MS)
+        .sasl_profile(SaslProfile::Plain { username: user.username.clone(), password: user.password.clone() })
+        .open_with_stream(stream)
+        .await
+        .map_err(|error| match error {
+            OpenError::SaslError { code, .. } => {
+                SendError::Refused(format!("user {}: {code:?}", user.username))
+            }
+            error => unavailable(error),
+        })
+}
+
+/// Amazon MQ speaks TLS first on its AMQP port.
+async fn wrap(
+    socket: TcpStream,
+    host: &str,
+) -> Result<tokio_rustls::client::TlsStream<TcpStream>, SendError> {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(unavailable)?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let name = ServerName::try_from(host.to_owned()).map_err(unavailable)?;
+    TlsConnector::from(Arc::new(config)).connect(name, socket).await.map_err(unavailable)
+}
+
+fn unavailable(error: impl std::fmt::Display) -> SendError {
+    SendError::Unavailable(error.to_string())
+}

@@ -1,0 +1,163 @@
+use super::{Faults, locked};
+use crate::{
+    payload::Payload,
+    ports::{
+        Created, DUE_SHARDS, DueIndex, DuePage, DuePosition, Key, KeyPage, MessageStore, Position, Replaced,
+        StoreError, TenantIndex,
+    },
+};
+use expedite_domain::{Message, Tenant, Timestamp};
+use std::{cmp::Reverse, collections::BTreeMap, sync::Mutex};
+
+/// How many due messages one page has: few, so that tests see several pages.
+const DUE_PAGE: usize = 3;
+
+/// The messages, in memory.
+#[derive(Debug, Default)]
+pub struct FakeStore {
+    messages: Mutex<BTreeMap<Key, Message>>,
+    payloads: Mutex<BTreeMap<Key, Payload>>,
+    /// What goes wrong with the calls to come.
+    pub faults: Faults,
+}
+
+impl FakeStore {
+    /// The only message, for tests that make one.
+    ///
+    /// # Panics
+    /// There is none, or more than one.
+    pub fn only(&self) -> Message {
+        let messages = locked(&self.messages);
+        assert_eq!(messages.len(), 1, "one message is expected");
+        messages.values().cloned().collect::<Vec<_>>().remove(0)
+    }
+
+    /// How many messages there are.
+    pub fn len(&self) -> usize {
+        locked(&self.messages).len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Puts a message there, whatever stood before.
+    pub fn put(&self, message: Message, payload: Payload) {
+        let key = Key::of(&message);
+        locked(&self.payloads).insert(key.clone(), payload);
+        locked(&self.messages).insert(key, message);
+    }
+
+    /// Takes a payload away, as no correct program does.
+    pub fn lose_payload(&self, key: &Key) {
+        locked(&self.payloads).remove(key);
+    }
+}
+
+impl MessageStore for &FakeStore {
+    async fn create(&self, message: &Message, payload: &Payload) -> Result<Created, StoreError> {
+        self.faults.around(|| {
+            let key = Key::of(message);
+            let mut messages = locked(&self.messages);
+            if let Some(found) = messages.get(&key) {
+                return Ok(Created::Exists(Box::new(found.clone())));
+            }
+            messages.insert(key.clone(), message.clone());
+            locked(&self.payloads).insert(key, payload.clone());
+            Ok(Created::New)
+        })
+    }
+
+    async fn read(&self, key: &Key) -> Result<Option<Message>, StoreError> {
+        self.faults.around(|| Ok(locked(&self.messages).get(key).cloned()))
+    }
+
+    async fn read_many(&self, keys: &[Key]) -> Result<Vec<Message>, StoreError> {
+        self.faults.around(|| {
+            let messages = locked(&self.messages);
+            let mut distinct: Vec<_> = keys.iter().collect();
+            distinct.sort();
+            distinct.dedup();
+            Ok(distinct.into_iter().filter_map(|key| messages.get(key).cloned()).collect())
+        })
+    }
+
+    async fn read_payload(&self, key: &Key) -> Result<Option<Payload>, StoreError> {
+        self.faults.around(|| Ok(locked(&self.payloads).get(key).cloned()))
+    }
+
+    async fn replace(&self, next: &Message) -> Result<Replaced, StoreError> {
+        self.faults.around(|| {
+            let mut messages = locked(&self.messages);
+            let Some(found) = messages.get_mut(&Key::of(next)) else {
+                return Ok(Replaced::Missing);
+            };
+            if found == next {
+                return Ok(Replaced::Written);
+            }
+            if found.version + 1 != next.version {
+                return Ok(Replaced::Conflict(Box::new(found.clone())));
+            }
+            *found = next.clone();
+            Ok(Replaced::Written)
+        })
+    }
+}
+
+impl TenantIndex for &FakeStore {
+    async fn page(
+        &self,
+        tenant: &Tenant,
+        after: Option<Position>,
+        limit: usize,
+    ) -> Result<KeyPage, StoreError> {
+        self.faults.around(|| {
+            let place = |position: &Position| Reverse((position.created_at, position.id.to_string()));
+            let mut positions: Vec<_> = locked(&self.messages)
+                .values()
+                .filter(|message| message.tenant == *tenant)
+                .map(|message| Position { created_at: message.created_at, id: message.id })
+                .filter(|position| after.is_none_or(|after| place(position) > place(&after)))
+                .collect();
+            positions.sort_by_key(place);
+            let more = positions.len() > limit;
+            positions.truncate(limit);
+            Ok(KeyPage { positions, more })
+        })
+    }
+}
+
+impl DueIndex for &FakeStore {
+    async fn due(
+        &self,
+        shard: u8,
+        now: Timestamp,
+        after: Option<DuePosition>,
+    ) -> Result<DuePage, StoreError> {
+        self.faults.around(|| {
+            let shard_of =
+                |message: &Message| message.id.to_string().bytes().last().map(|byte| byte % DUE_SHARDS);
+            let place =
+                |due: Timestamp, key: &Key| (due.millis(), format!("{}#{}", key.tenant.as_str(), key.id));
+            let mut due: Vec<_> = locked(&self.messages)
+                .iter()
+                .filter(|(_, message)| shard_of(message) == Some(shard))
+                .filter_map(|(key, message)| message.due_at.map(|at| (place(at, key), key.clone())))
+                .filter(|((at, _), _)| *at <= now.millis())
+                .filter(|(place, _)| {
+                    after.as_ref().is_none_or(|after| *place > (after.due_at, after.pk.clone()))
+                })
+                .collect();
+            due.sort();
+            let more = due.len() > DUE_PAGE;
+            due.truncate(DUE_PAGE);
+            let next = due
+                .last()
+                .filter(|_| more)
+                .map(|((due_at, pk), _)| DuePosition { pk: pk.clone(), due_at: *due_at });
+            let keys = due.into_iter().map(|(_, key)| key).collect();
+            Ok(DuePage { keys, next, unreadable: Vec::new() })
+        })
+    }
+}

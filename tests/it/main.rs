@@ -1,0 +1,3 @@
+//! Functions and adapters without services.
+
+mod store;

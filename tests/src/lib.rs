@@ -1,0 +1,9 @@
+//! What the system tests and the demo need to use a running system as its callers do: an HTTP client, a WebSocket
+//! client, and the launcher that starts a whole system and ends it with the process.
+
+pub mod http;
+pub mod launcher;
+pub mod socket;
+
+/// What goes wrong in a test ends it.
+pub type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;

@@ -94,8 +94,9 @@ make_java() {
   up_to_date "$out/stamp" "$wanted" && return
   require_java
   say "building local/$name into $out"
-  rm -rf "$out"
-  mvn --quiet --batch-mode --file "local/$name/pom.xml" package
+  # Jars of an older version would stay on the class path.
+  rm -rf "$out/classes" "$out/lib"
+  mvn --quiet --batch-mode -Dstyle.color=never --file "local/$name/pom.xml" process-classes
   printf '%s' "$wanted" >"$out/stamp"
 }
 

@@ -8,11 +8,13 @@ three in the environment.
 import base64
 import json
 import os
+import re
 import socket
 import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from ministack.core import iam_actions
 from ministack.core.responses import get_account_id, get_region, new_uuid
 from ministack.services import mq
 from ministack.services.cloudformation import provisioners, stacks
@@ -50,6 +52,19 @@ def provision_brokers() -> None:
     blocks = stacks._runs_on_worker_thread
     # Creating a broker waits for it, which would stop the emulator's event loop.
     stacks._runs_on_worker_thread = lambda resource_type: resource_type == _BROKER or blocks(resource_type)
+
+
+@gap("amazonmq-permission")
+def name_brokers_in_permissions() -> None:
+    """1.5.33: IAM looks for ``broker:ID:*`` in a policy; a broker's ARN ends in ``broker:NAME:ID``, so no policy ever allows."""
+    resource_of = iam_actions.extract_resource_arn
+
+    def resource_with_name(service, method, path, *args, **kwargs):
+        found = re.match(r"/v1/brokers/([^/]+)", path) if service == "mq" else None
+        broker = mq._brokers.get(found[1]) if found else None
+        return broker["brokerArn"] if broker else resource_of(service, method, path, *args, **kwargs)
+
+    iam_actions.extract_resource_arn = resource_with_name
 
 
 def _create_configuration(_logical_id, props, _stack_name):

@@ -5,6 +5,7 @@ import time
 from contextvars import ContextVar
 
 from ministack.services import apigateway
+from ministack.services.cloudformation import provisioners
 
 from emulator.gaps import gap
 
@@ -51,6 +52,35 @@ def reply_only_where_a_route_says_so() -> None:
         return response
 
     apigateway._invoke_ws_lambda = invoke_without_reply
+
+
+@gap("websocket-route-response")
+def provision_route_responses() -> None:
+    """1.5.33: has no ``AWS::ApiGatewayV2::RouteResponse`` in CloudFormation; a template with one is refused."""
+    provisioners._RESOURCE_HANDLERS["AWS::ApiGatewayV2::RouteResponse"] = {
+        "create": _create_route_response,
+        "update": lambda physical_id, _old_props, new_props, stack_name: _create_route_response(
+            physical_id, new_props, stack_name
+        ),
+        "delete": lambda physical_id, props: apigateway._delete_route_response(
+            props["ApiId"], _route_id(props), physical_id
+        ),
+    }
+
+
+def _create_route_response(_logical_id, props, _stack_name):
+    status, _headers, body = apigateway._create_route_response(
+        props["ApiId"], _route_id(props), {"routeResponseKey": props["RouteResponseKey"]}
+    )
+    answer = json.loads(body)
+    if status >= 300:
+        raise ValueError(f"AWS::ApiGatewayV2::RouteResponse: {answer['message']}")
+    return answer["routeResponseId"], {"RouteResponseId": answer["routeResponseId"]}
+
+
+def _route_id(props: dict) -> str:
+    """MiniStack's ``!Ref`` of a route has the API's id before the route's own."""
+    return props["RouteId"].rpartition("/")[2]
 
 
 @gap("get-connection-names")

@@ -1,0 +1,60 @@
+# One way for each chore; CI runs the same ones. `make help` lists them.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+TOOLS := $(CURDIR)/.local/venv-tools/bin
+PYTHON := PYTHONPATH=local .local/venv-emulator/bin/python
+ARCHITECTURE := $(if $(filter aarch64 arm64,$(shell uname -m)),arm64,x86_64)
+# The functions that the template builds, to compile them all at once and with cargo's output in sight.
+FUNCTIONS := $(shell sed -n 's/.*BuildMethod: rust-cargolambda.*Binary: *\([a-z-]*\).*/\1/p' template.yaml)
+
+.PHONY: help
+help: ## List the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
+
+.PHONY: setup
+setup: ## Install under .local/ what the other targets need; says what it can't install
+	@local/setup.sh
+
+.PHONY: build
+build: setup ## Build the functions for this machine, as sam build does for AWS
+	PATH="$(TOOLS):$$PATH" cargo lambda build --release $(if $(filter arm64,$(ARCHITECTURE)),--arm64) $(FUNCTIONS:%=--bin %)
+	PATH="$(TOOLS):$$PATH" SAM_CLI_TELEMETRY=0 sam build --parameter-overrides Architecture=$(ARCHITECTURE)
+
+.PHONY: run
+run: build ## Start the whole system and keep it running until Ctrl-C
+	@$(PYTHON) -m expedite_local up --endpoints .local/endpoints.json
+
+.PHONY: token
+token: ## Print an access token of the running system: make token TENANT=acme
+	@$(PYTHON) -m expedite_local token $(or $(TENANT),$(error TENANT is missing: make token TENANT=acme))
+
+.PHONY: demo
+demo: build ## Start the system, send a mixed load and draw what happens to it
+	cargo run --package expedite-tests --bin demo
+
+.PHONY: check
+check: setup ## Formatting, lints, documentation, and the tests that need no services
+	cargo fmt --all -- --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
+	$(TOOLS)/cfn-lint template.yaml
+	cargo test --workspace --exclude expedite-tests
+	cargo test --package expedite-tests --test it
+
+.PHONY: test
+test: check build test-local ## All tests: check, the local system's own, and the system tests on real parts
+	cargo test --package expedite-tests --test system
+
+.PHONY: test-local
+test-local: setup ## The tests of local/: the emulator's gaps, the launcher, the broker, the poller
+	$(PYTHON) -m unittest discover --start-directory local/tests --top-level-directory local
+	mvn --quiet --batch-mode -Dstyle.color=never --file local/broker/pom.xml verify
+	mvn --quiet --batch-mode -Dstyle.color=never --file local/poller/pom.xml verify
+
+.PHONY: clean
+clean: ## Remove what was built; .local/ keeps what was installed
+	cargo clean
+	rm -rf .aws-sam .local/run

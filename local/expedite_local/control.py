@@ -1,0 +1,76 @@
+"""Orders on stdin, one a line; an answer on stdout for each, one line of JSON. The end of stdin ends the system.
+
+That is how the system tests drive it: whatever becomes of the test's process, its end closes the pipe.
+"""
+
+import json
+import os
+import select
+import sys
+from collections.abc import Callable, Iterator
+
+from expedite_local.failure import Failure
+from expedite_local.system import System
+
+
+def serve(system: System, changed: Callable[[], None]) -> None:
+    """Answers orders until ``quit`` or the end of stdin. ``changed`` is called when a part has another process."""
+    answer({"ok": True, "endpoints": system.endpoints()})
+    for line in _lines(system):
+        words = line.split()
+        if words == ["quit"]:
+            answer({"ok": True})
+            return
+        if words:
+            answer(_obey(system, words, changed))
+
+
+def answer(value: dict) -> None:
+    print(json.dumps(value), flush=True)
+
+
+def _obey(system: System, words: list[str], changed: Callable[[], None]) -> dict:
+    try:
+        result = _orders(system).get(tuple(words[:2]))
+        if words[0] == "token" and len(words) == 2:
+            return {"ok": True, "token": system.token(words[1])}
+        if result is None or len(words) != 2:
+            return {"ok": False, "error": f"no such order: {' '.join(words)}"}
+        result()
+        changed()
+        return {"ok": True, "pids": system.endpoints()["pids"]}
+    except Failure as failure:
+        return {"ok": False, "error": str(failure)}
+
+
+def _orders(system: System) -> dict[tuple[str, ...], Callable[[], None]]:
+    broker, poller = system.broker, system.poller
+    if broker is None or poller is None:
+        return {}
+
+    def start_broker() -> None:
+        broker.start()
+        broker.wait_until_ready()
+
+    return {
+        ("broker", "kill"): broker.kill,
+        ("broker", "stop"): broker.stop,
+        ("broker", "start"): start_broker,
+        ("broker", "freeze"): broker.freeze,
+        ("broker", "thaw"): broker.thaw,
+        ("poller", "stop"): poller.stop,
+        ("poller", "start"): poller.start,
+    }
+
+
+def _lines(system: System) -> Iterator[str]:
+    """Lines of stdin; watches the system in between."""
+    unread = b""
+    while True:
+        while not select.select([sys.stdin.fileno()], [], [], 0.5)[0]:
+            system.check()
+        chunk = os.read(sys.stdin.fileno(), 65536)
+        if not chunk:
+            return
+        *lines, unread = (unread + chunk).split(b"\n")
+        yield from (line.decode(errors="replace") for line in lines)

@@ -1,0 +1,41 @@
+"""The poller's process: the event source mapping of the broker."""
+
+from expedite_local import java
+from expedite_local.aws import Aws
+from expedite_local.broker import Broker
+from expedite_local.certificates import Certificates
+from expedite_local.part import Part, wait_until
+from expedite_local.state import State
+
+_START_TIMEOUT = 60.0
+
+
+class Poller:
+    """Finds its mappings through the AWS APIs, as Lambda does, and the broker by its own endpoint."""
+
+    def __init__(self, state: State, aws: Aws, certificates: Certificates, broker: Broker) -> None:
+        self.part: Part | None = None
+        self._log = state.log("poller")
+        self._environment = java.environment() | aws.environment()
+        self._arguments = (
+            "--openwire-url", broker.openwire,
+            "--trust-store", str(certificates.trust_store),
+            "--trust-store-password-file", str(certificates.password_file),
+        )  # fmt: skip
+
+    def start(self) -> None:
+        """Starts it and waits until it polls a mapping."""
+        already_said = self._polls()
+        command = java.command("poller", *self._arguments, options=("-Xmx256m",))
+        self.part = Part("poller", command, self._environment, self._log)
+        wait_until(lambda: self._polls() > already_said, self.part, _START_TIMEOUT, "The poller's first mapping")
+
+    def stop(self) -> None:
+        if self.part is not None:
+            self.part.stop()
+
+    def _polls(self) -> int:
+        """How often it has said that it polls a mapping."""
+        if not self._log.exists():
+            return 0
+        return sum(line.startswith("POLLING ") for line in self._log.read_text(errors="replace").splitlines())

@@ -1,0 +1,153 @@
+"""All parts of one running system, started in order and ended in the reverse one."""
+
+import json
+import os
+import time
+from pathlib import Path
+
+from expedite_local import certificates, emulator, ports, probe, stack, tokens
+from expedite_local.aws import REGION, Aws
+from expedite_local.broker import Broker
+from expedite_local.failure import Failure
+from expedite_local.part import Part
+from expedite_local.poller import Poller
+from expedite_local.progress import Progress
+from expedite_local.state import State
+
+#: Ports that are easy to remember, taken where they are free: MiniStack's own, and Amazon MQ's for AMQP and OpenWire.
+_PREFERRED_PORTS = (4566, 5671, 61617)
+_DEPLOY_TIMEOUT = 180.0
+
+
+class System:
+    """One system: a state folder, an emulator with the deployed stack, a broker, a poller."""
+
+    def __init__(self, state: State, template: Path, progress: Progress) -> None:
+        self._state = state
+        self._template = template
+        self._progress = progress
+        self._emulator: Part | None = None
+        self._deployment: Part | None = None
+        self._aws: Aws | None = None
+        self._outputs: dict[str, str] = {}
+        self.broker: Broker | None = None
+        self.poller: Poller | None = None
+
+    def start(self, parameters: dict[str, str]) -> None:
+        """Starts everything. What is running when it fails is for ``stop``, as after a success."""
+        emulator_port, amqp_port, openwire_port = ports.choose(*_PREFERRED_PORTS)
+        made = certificates.create(self._state.folder / "tls")
+        broker = Broker(self._state, made, amqp_port, openwire_port)
+        # The functions inherit it: the broker's certificate is the only one that they have to trust.
+        environment = {
+            "SSL_CERT_FILE": str(made.authority),
+            "EXPEDITE_BROKER_AMQP": broker.amqp,
+            "EXPEDITE_BROKER_OPENWIRE": broker.openwire,
+            "EXPEDITE_BROKER_SPEC": str(broker.specification),
+        }
+        self._emulator, self._aws = emulator.start(self._state, emulator_port, environment)
+        self._progress.say(f"emulator ready at {self._aws.endpoint_url}")
+        self._deploy(parameters, broker)
+        if self.broker is not None:
+            self.poller = Poller(self._state, self._aws, made, self.broker)
+            self.poller.start()
+            self._progress.say("poller takes messages from the broker")
+        self._wait_for_urls()
+
+    def _deploy(self, parameters: dict[str, str], broker: Broker) -> None:
+        assert self._aws is not None and self._emulator is not None
+        if not self._template.exists():
+            raise Failure(f"{self._template} is missing.", advice="Build it first: make build")
+        values = stack.parameters(self._template, f"{self._aws.endpoint_url}/_aws/execute-api", parameters)
+        self._progress.say(f"deploying {self._template} with sam deploy")
+        self._deployment = deployment = stack.start_deploying(self._state, self._aws, self._template, values)
+        deadline = time.monotonic() + _DEPLOY_TIMEOUT
+        while (code := deployment.ended()) is None:
+            if time.monotonic() > deadline:
+                raise Failure(f"The deployment has not ended within {_DEPLOY_TIMEOUT:.0f} s.", log=deployment.log)
+            self._emulator.check()
+            self._start_broker_when_asked(broker)
+            time.sleep(0.05)
+        if code != 0:
+            reasons = "\n".join(stack.failures(self._aws)) or "The stack could not be made."
+            raise Failure(f"The deployment failed.\n{reasons}", log=deployment.log)
+        self._outputs = stack.outputs(self._aws)
+        self._progress.say(f"stack {stack.NAME} deployed")
+
+    def _start_broker_when_asked(self, broker: Broker) -> None:
+        """The stack's broker is being created: its resource waits for the real one."""
+        if self.broker is None and broker.specification.exists():
+            self.broker = broker
+            broker.start()
+            broker.wait_until_ready()
+            self._progress.say(f"broker ready at {broker.amqp} and {broker.openwire}")
+
+    def _wait_for_urls(self) -> None:
+        assert self._emulator is not None
+        if "HttpUrl" in self._outputs:
+            probe.wait_for_http(self._outputs["HttpUrl"], self._emulator)
+            self._progress.say(f"HTTP API answers at {self._outputs['HttpUrl']}")
+        if "WebSocketUrl" in self._outputs:
+            probe.wait_for_websocket(self._outputs["WebSocketUrl"], self._emulator)
+            self._progress.say(f"WebSocket API answers at {_websocket(self._outputs['WebSocketUrl'])}")
+
+    def endpoints(self) -> dict:
+        """Where everything is, for those who use the system."""
+        assert self._aws is not None
+        broker, poller = self.broker, self.poller
+        parts = {
+            "emulator": self._emulator,
+            "broker": broker.part if broker else None,
+            "poller": poller.part if poller else None,
+        }
+        return {
+            "http_url": self._outputs.get("HttpUrl"),
+            "websocket_url": _websocket(self._outputs.get("WebSocketUrl")),
+            "aws_endpoint_url": self._aws.endpoint_url,
+            "stack_name": stack.NAME,
+            "region": REGION,
+            "user_pool_id": self._outputs.get("UserPoolId"),
+            "client_id": self._outputs.get("UserPoolClientId"),
+            "broker": {"amqp": broker.amqp, "openwire": broker.openwire} if broker else None,
+            "ssl_cert_file": str(self._state.folder / "tls" / "authority.pem"),
+            "outputs": self._outputs,
+            "pids": {"launcher": os.getpid()} | {name: part.pid for name, part in parts.items() if part is not None},
+            "logs": str(self._state.folder / "logs"),
+        }
+
+    def write_endpoints(self, *files: Path) -> None:
+        for file in files:
+            file.write_text(json.dumps(self.endpoints(), indent=2) + "\n")
+
+    def token(self, name: str) -> str:
+        assert self._aws is not None
+        if "UserPoolId" not in self._outputs:
+            raise Failure("The stack has no user pool of its own; its tokens come from the issuer that it was given.")
+        return tokens.issue(self._aws, self._outputs["UserPoolId"], self._outputs["UserPoolClientId"], name)
+
+    def check(self) -> None:
+        """Fails if the emulator has ended. The broker and the poller may be down: that can be an order."""
+        assert self._emulator is not None
+        self._emulator.check()
+
+    def check_all(self) -> None:
+        """Fails if any part has ended."""
+        for part in (self._emulator, self.broker and self.broker.part, self.poller and self.poller.part):
+            if part is not None:
+                part.check()
+
+    def stop(self) -> None:
+        """Ends whatever runs, in the order that leaves nobody waiting for something that is gone."""
+        if self._deployment is not None:
+            self._deployment.kill()
+        if self.poller is not None:
+            self.poller.stop()
+        if self._emulator is not None:
+            self._emulator.stop()
+        if self.broker is not None:
+            self.broker.stop()
+
+
+def _websocket(url: str | None) -> str | None:
+    """A WebSocket client's spelling of the URL."""
+    return url.replace("http", "ws", 1) if url and url.startswith("http") else url

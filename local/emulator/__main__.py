@@ -12,6 +12,7 @@ from emulator import (  # noqa: F401
     function_settings,
     gaps,
     http_api,
+    iam,
     mq_mapping,
     secret,
     stream_mapping,

@@ -9,7 +9,9 @@ import select
 import sys
 from collections.abc import Callable, Iterator
 
+from expedite_local.broker import Broker
 from expedite_local.failure import Failure
+from expedite_local.poller import Poller
 from expedite_local.system import System
 
 
@@ -48,18 +50,18 @@ def _orders(system: System) -> dict[tuple[str, ...], Callable[[], None]]:
     if broker is None or poller is None:
         return {}
 
-    def start_broker() -> None:
-        broker.start()
-        broker.wait_until_ready()
+    def start(part: Broker | Poller) -> None:
+        part.start()
+        part.wait_until_ready()
 
     return {
         ("broker", "kill"): broker.kill,
         ("broker", "stop"): broker.stop,
-        ("broker", "start"): start_broker,
+        ("broker", "start"): lambda: start(broker),
         ("broker", "freeze"): broker.freeze,
         ("broker", "thaw"): broker.thaw,
         ("poller", "stop"): poller.stop,
-        ("poller", "start"): poller.start,
+        ("poller", "start"): lambda: start(poller),
     }
 
 

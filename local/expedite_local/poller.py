@@ -15,6 +15,7 @@ class Poller:
 
     def __init__(self, state: State, aws: Aws, certificates: Certificates, broker: Broker) -> None:
         self.part: Part | None = None
+        self._said_before = 0
         self._log = state.log("poller")
         self._environment = java.environment() | aws.environment()
         self._arguments = (
@@ -24,11 +25,17 @@ class Poller:
         )  # fmt: skip
 
     def start(self) -> None:
-        """Starts it and waits until it polls a mapping."""
-        already_said = self._polls()
+        """Starts it and comes back at once."""
+        self._said_before = self._polls()
         command = java.command("poller", *self._arguments, options=("-Xmx256m",))
         self.part = Part("poller", command, self._environment, self._log)
-        wait_until(lambda: self._polls() > already_said, self.part, _START_TIMEOUT, "The poller's first mapping")
+
+    def wait_until_ready(self) -> None:
+        """Waits until it polls a mapping."""
+        assert self.part is not None
+        wait_until(
+            lambda: self._polls() > self._said_before, self.part, _START_TIMEOUT, "The poller's first mapping"
+        )
 
     def stop(self) -> None:
         if self.part is not None:

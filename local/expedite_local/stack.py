@@ -4,6 +4,7 @@ import os
 import platform
 from pathlib import Path
 
+from botocore.exceptions import ClientError
 from samtranslator.yaml_helper import yaml_parse
 
 from expedite_local.aws import REGION, Aws
@@ -67,8 +68,11 @@ def outputs(aws: Aws) -> dict[str, str]:
 
 
 def failures(aws: Aws) -> list[str]:
-    """Why resources could not be made, oldest first."""
-    events = aws.client("cloudformation").describe_stack_events(StackName=NAME)["StackEvents"]
+    """Why resources could not be made, oldest first. Empty too if the template was refused as a whole."""
+    try:
+        events = aws.client("cloudformation").describe_stack_events(StackName=NAME)["StackEvents"]
+    except ClientError:
+        return []  # there is no stack
     return [
         f"{event['LogicalResourceId']}: {event.get('ResourceStatusReason', event['ResourceStatus'])}"
         for event in reversed(events)

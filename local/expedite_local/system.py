@@ -47,14 +47,13 @@ class System:
         }
         self._emulator, self._aws = emulator.start(self._state, emulator_port, environment)
         self._progress.say(f"emulator ready at {self._aws.endpoint_url}")
-        self._deploy(parameters, broker)
-        if self.broker is not None:
-            self.poller = Poller(self._state, self._aws, made, self.broker)
-            self.poller.start()
+        self._deploy(parameters, broker, Poller(self._state, self._aws, made, broker))
+        if self.poller is not None:
+            self.poller.wait_until_ready()
             self._progress.say("poller takes messages from the broker")
         self._wait_for_urls()
 
-    def _deploy(self, parameters: dict[str, str], broker: Broker) -> None:
+    def _deploy(self, parameters: dict[str, str], broker: Broker, poller: Poller) -> None:
         assert self._aws is not None and self._emulator is not None
         if not self._template.exists():
             raise Failure(f"{self._template} is missing.", advice="Build it first: make build")
@@ -66,21 +65,25 @@ class System:
             if time.monotonic() > deadline:
                 raise Failure(f"The deployment has not ended within {_DEPLOY_TIMEOUT:.0f} s.", log=deployment.log)
             self._emulator.check()
-            self._start_broker_when_asked(broker)
+            self._start_broker_when_asked(broker, poller)
             time.sleep(0.05)
         if code != 0:
-            reasons = "\n".join(stack.failures(self._aws)) or "The stack could not be made."
-            raise Failure(f"The deployment failed.\n{reasons}", log=deployment.log)
+            reasons = "".join(f"\n{reason}" for reason in stack.failures(self._aws))
+            raise Failure(f"The deployment failed.{reasons}", log=deployment.log)
         self._outputs = stack.outputs(self._aws)
         self._progress.say(f"stack {stack.NAME} deployed")
 
-    def _start_broker_when_asked(self, broker: Broker) -> None:
+    def _start_broker_when_asked(self, broker: Broker, poller: Poller) -> None:
         """The stack's broker is being created: its resource waits for the real one."""
-        if self.broker is None and broker.specification.exists():
-            self.broker = broker
-            broker.start()
-            broker.wait_until_ready()
-            self._progress.say(f"broker ready at {broker.amqp} and {broker.openwire}")
+        if self.broker is not None or not broker.specification.exists():
+            return
+        self.broker = broker
+        broker.start()
+        broker.wait_until_ready()
+        self._progress.say(f"broker ready at {broker.amqp} and {broker.openwire}")
+        # Its mapping comes last in the stack, and a JVM takes a while: both at once.
+        self.poller = poller
+        poller.start()
 
     def _wait_for_urls(self) -> None:
         assert self._emulator is not None
@@ -111,7 +114,7 @@ class System:
             "broker": {"amqp": broker.amqp, "openwire": broker.openwire} if broker else None,
             "ssl_cert_file": str(self._state.folder / "tls" / "authority.pem"),
             "outputs": self._outputs,
-            "pids": {"launcher": os.getpid()} | {name: part.pid for name, part in parts.items() if part is not None},
+            "pids": {"launcher": os.getpid()} | {name: part.pid for name, part in parts.items() if part and part.ended() is None},
             "logs": str(self._state.folder / "logs"),
         }
 

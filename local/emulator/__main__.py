@@ -5,20 +5,7 @@ from importlib.metadata import version
 
 from ministack.app import main
 
-# Importing a module registers its gaps.
-from emulator import (  # noqa: F401
-    broker,
-    execution,
-    function_settings,
-    gaps,
-    http_api,
-    iam,
-    mq_mapping,
-    secret,
-    stream_mapping,
-    table,
-    websocket,
-)
+from emulator import gaps
 
 
 def start() -> None:

@@ -43,7 +43,7 @@ def provision_configurations() -> None:
 
 @gap("amazonmq-broker")
 def provision_brokers() -> None:
-    """1.5.33: has no ``AWS::AmazonMQ::Broker`` in CloudFormation, and the one of its API is a record without a broker."""
+    """1.5.33: has no ``AWS::AmazonMQ::Broker``; a template with one is refused. Its API knows brokers only on paper."""
     provisioners._RESOURCE_HANDLERS[_BROKER] = {
         "create": _create_broker,
         "update": _update_broker,
@@ -56,7 +56,7 @@ def provision_brokers() -> None:
 
 @gap("amazonmq-permission")
 def name_brokers_in_permissions() -> None:
-    """1.5.33: IAM looks for ``broker:ID:*`` in a policy; a broker's ARN ends in ``broker:NAME:ID``, so no policy ever allows."""
+    """1.5.33: IAM takes ``broker:ID:*`` for a broker's ARN, which is ``broker:NAME:ID``: no policy ever allows."""
     resource_of = iam_actions.extract_resource_arn
 
     def resource_with_name(service, method, path, *args, **kwargs):
@@ -97,7 +97,7 @@ def _create_broker(_logical_id, props, _stack_name):
 
 
 def _update_broker(broker_id, _old_props, new_props, _stack_name):
-    """Amazon MQ applies a changed configuration or user at the next reboot; nothing here reboots, so nothing changes."""
+    """Amazon MQ applies a changed configuration at the next reboot. Nothing here reboots, so nothing changes."""
     return broker_id, _broker_attributes(mq._brokers[broker_id]["brokerArn"], new_props, _endpoints())
 
 

@@ -8,7 +8,7 @@ from emulator.gaps import gap
 
 @gap("reserved-concurrency")
 def keep_reserved_concurrency() -> None:
-    """1.5.33: a function's ``ReservedConcurrentExecutions`` is dropped from a template, so nothing is ever throttled."""
+    """1.5.33: drops a function's ``ReservedConcurrentExecutions`` from a template, so nothing is ever throttled."""
     handlers = provisioners._RESOURCE_HANDLERS["AWS::Lambda::Function"]
     create, update = handlers["create"], handlers["update"]
 

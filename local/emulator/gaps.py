@@ -1,9 +1,24 @@
 """The register of gaps: each closes one difference between MiniStack and AWS."""
 
+import importlib
 from collections.abc import Callable, Collection
 
 #: The version whose gaps these are; another one has to be looked at anew.
 MINISTACK_VERSION = "1.5.33"
+
+#: The modules of this package that have gaps to register.
+_MODULES = (
+    "broker",
+    "execution",
+    "function_settings",
+    "http_api",
+    "iam",
+    "mq_mapping",
+    "secret",
+    "stream_mapping",
+    "table",
+    "websocket",
+)
 
 _GAPS: dict[str, Callable[[], None]] = {}
 
@@ -21,15 +36,18 @@ def gap(name: str) -> Callable[[Callable[[], None]], Callable[[], None]]:
 
 
 def names() -> list[str]:
-    """The registered gaps, in the order in which they are closed."""
+    """All gaps, in the order in which they are closed."""
+    for module in _MODULES:
+        importlib.import_module(f"emulator.{module}")
     return list(_GAPS)
 
 
 def close_all(leave_open: Collection[str] = ()) -> None:
     """Closes every gap but those named in ``leave_open``."""
-    unknown = set(leave_open) - set(_GAPS)
+    known = names()
+    unknown = set(leave_open) - set(known)
     if unknown:
         raise ValueError(f"no such gap: {', '.join(sorted(unknown))}")
-    for name, close in _GAPS.items():
+    for name in known:
         if name not in leave_open:
-            close()
+            _GAPS[name]()

@@ -11,7 +11,7 @@ _ANY_METHOD = "x-amazon-apigateway-any-method"
 
 @gap("http-api-body")
 def import_the_body_of_an_api() -> None:
-    """1.5.33: ignores ``Body`` of ``AWS::ApiGatewayV2::Api``, which is where SAM puts an HttpApi's routes: it would have none."""
+    """1.5.33: ignores an API's ``Body``, which is where SAM puts the routes of an HttpApi: it would have none."""
     handlers = provisioners._RESOURCE_HANDLERS["AWS::ApiGatewayV2::Api"]
     create, update = handlers["create"], handlers["update"]
 
@@ -84,9 +84,7 @@ def _import_route(api_id: str, path: str, method: str, operation: dict, authoriz
     for requirement in operation.get("security") or []:
         for name, scopes in requirement.items():
             if name in authorizers:
-                route.update(
-                    authorizationType="JWT", authorizerId=authorizers[name], authorizationScopes=scopes
-                )
+                route.update(authorizationType="JWT", authorizerId=authorizers[name], authorizationScopes=scopes)
     apigateway._routes[api_id][route["routeId"]] = route
 
 
@@ -105,7 +103,7 @@ def _import_integration(api_id: str, integration: dict) -> str:
 
 @gap("stage-in-path")
 def say_the_stage_in_the_path() -> None:
-    """1.5.33: ``rawPath`` and ``requestContext.http.path`` lack the stage; on AWS every stage but ``$default`` leads them."""
+    """1.5.33: ``rawPath`` and ``http.path`` lack the stage; on AWS every stage but ``$default`` leads them."""
     invoke = apigateway._invoke_lambda_proxy
 
     async def invoke_with_stage(integration, api_id, stage, path, *args, **kwargs):

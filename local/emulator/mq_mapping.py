@@ -1,7 +1,5 @@
 """Event source mappings of an ActiveMQ broker: what their poller has to know."""
 
-import json
-
 from ministack.services import lambda_svc
 from ministack.services.cloudformation import provisioners
 
@@ -13,15 +11,10 @@ _SETTINGS = ("Queues", "SourceAccessConfigurations")
 
 @gap("mq-mapping")
 def keep_queues_and_credentials() -> None:
-    """1.5.33: a mapping's ``Queues`` and ``SourceAccessConfigurations`` are dropped, from a template and from the API.
+    """1.5.33: a mapping's ``Queues`` and ``SourceAccessConfigurations`` are dropped from a template.
 
     Without them nobody can tell which queue to poll, nor as whom.
     """
-    _keep_from_template()
-    _keep_from_api()
-
-
-def _keep_from_template() -> None:
     handlers = provisioners._RESOURCE_HANDLERS["AWS::Lambda::EventSourceMapping"]
     create, update = handlers["create"], handlers["update"]
 
@@ -38,29 +31,6 @@ def _keep_from_template() -> None:
     handlers.update(create=create_with_settings, update=update_with_settings)
 
 
-def _keep_from_api() -> None:
-    create, update = lambda_svc._create_esm, lambda_svc._update_esm
-
-    def create_with_settings(data):
-        return _kept(create(data), data)
-
-    def update_with_settings(mapping_id, data):
-        return _kept(update(mapping_id, data), data)
-
-    lambda_svc._create_esm, lambda_svc._update_esm = create_with_settings, update_with_settings
-
-
 def _keep(mapping_id: str, settings: dict) -> None:
     mapping = lambda_svc._esms[mapping_id]
     mapping.update({name: settings[name] for name in _SETTINGS if settings.get(name) is not None})
-
-
-def _kept(response: tuple, request: dict) -> tuple:
-    """The API's response, with the settings kept and shown."""
-    status, headers, body = response
-    if status >= 300:
-        return response
-    mapping_id = json.loads(body)["UUID"]
-    _keep(mapping_id, request)
-    shown = json.dumps(lambda_svc._esm_response(lambda_svc._esms[mapping_id])).encode()
-    return status, headers, shown

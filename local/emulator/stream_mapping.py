@@ -19,12 +19,13 @@ _FIRST_WAIT, _LONGEST_WAIT = 0.2, 5.0
 
 @gap("stream-failures")
 def handle_failures_as_lambda_does() -> None:
-    """1.5.33: ignores ``ReportBatchItemFailures``, ``MaximumRetryAttempts``, ``BisectBatchOnFunctionError`` and, but for
-    age, ``OnFailure``: a record that the function reports as failed is lost, one that makes it fail blocks the stream.
+    """1.5.33: ignores ``ReportBatchItemFailures``, ``MaximumRetryAttempts`` and ``BisectBatchOnFunctionError``.
+
+    A record that the function reports as failed is lost, and one that makes it fail blocks the stream for ever.
     """
 
     def poll_in_turn() -> bool:
-        return any([_poll_in_scope(*scoped) for scoped in _stream_mappings()])
+        return sum(_poll_in_scope(*scoped) for scoped in _stream_mappings()) > 0
 
     lambda_svc._poll_dynamodb_streams = poll_in_turn
 

@@ -44,7 +44,7 @@ def _set_ttl(table_name: str, props: dict) -> None:
 
 @gap("ttl-on-stream")
 def put_expired_items_on_the_stream() -> None:
-    """1.5.33: an item that expires vanishes without a stream record; DynamoDB writes a REMOVE by its own service identity."""
+    """1.5.33: an item that expires vanishes without a stream record; DynamoDB writes a REMOVE in its own name."""
     remove = dynamodb._remove_item
 
     def remove_and_tell(table, partition_key, sort_key):

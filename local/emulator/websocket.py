@@ -9,6 +9,8 @@ from ministack.services.cloudformation import provisioners
 
 from emulator.gaps import gap
 
+#: Where _invoke_ws_lambda has the route and the event type among its arguments.
+_ROUTE, _EVENT_TYPE = 3, 6
 _SUBPROTOCOL = "sec-websocket-protocol"
 
 #: What $connect answered, for the handshake in the same task.
@@ -17,12 +19,12 @@ _chosen: ContextVar[str | None] = ContextVar("chosen subprotocol", default=None)
 
 @gap("websocket-subprotocol")
 def answer_with_the_subprotocol() -> None:
-    """1.5.33: the subprotocol that ``$connect`` chose is missing from the handshake, so that browsers drop the connection."""
+    """1.5.33: the handshake lacks the subprotocol that ``$connect`` chose, so that browsers drop the connection."""
     invoke, handle = apigateway._invoke_ws_lambda, apigateway.handle_websocket
 
-    async def invoke_and_remember(api_id, account_id, region, route, stage, connection_id, event_type, *args, **kwargs):
-        response = await invoke(api_id, account_id, region, route, stage, connection_id, event_type, *args, **kwargs)
-        if event_type == "CONNECT" and response:
+    async def invoke_and_remember(*args, **kwargs):
+        response = await invoke(*args, **kwargs)
+        if args[_EVENT_TYPE] == "CONNECT" and response:
             headers = {name.lower(): value for name, value in (response.get("headers") or {}).items()}
             _chosen.set(headers.get(_SUBPROTOCOL))
         return response
@@ -42,12 +44,13 @@ def answer_with_the_subprotocol() -> None:
 
 @gap("websocket-reply")
 def reply_only_where_a_route_says_so() -> None:
-    """1.5.33: sends every function's body back; API Gateway does so only for a route with a response selection expression."""
+    """1.5.33: sends every function's body back; API Gateway does so only for a route that selects a response."""
     invoke = apigateway._invoke_ws_lambda
 
-    async def invoke_without_reply(api_id, account_id, region, route, stage, connection_id, event_type, *args, **kwargs):
-        response = await invoke(api_id, account_id, region, route, stage, connection_id, event_type, *args, **kwargs)
-        if event_type == "MESSAGE" and response and not route.get("routeResponseSelectionExpression"):
+    async def invoke_without_reply(*args, **kwargs):
+        response = await invoke(*args, **kwargs)
+        selects_response = args[_ROUTE].get("routeResponseSelectionExpression")
+        if args[_EVENT_TYPE] == "MESSAGE" and response and not selects_response:
             return {**response, "body": None}
         return response
 
@@ -85,7 +88,7 @@ def _route_id(props: dict) -> str:
 
 @gap("get-connection-names")
 def name_connections_as_the_api_does() -> None:
-    """1.5.33: GetConnection answers ``ConnectedAt`` as a number; the wire has ``connectedAt`` as a timestamp, and SDKs read nothing else."""
+    """1.5.33: GetConnection answers ``ConnectedAt``, a number; SDKs read ``connectedAt``, a timestamp."""
     handle = apigateway.handle_connections_api
 
     async def handle_with_wire_names(method, *args, **kwargs):

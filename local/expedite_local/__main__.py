@@ -70,6 +70,7 @@ def _up(arguments: argparse.Namespace) -> int:
         for file in files:
             file.unlink(missing_ok=True)
         system.stop()
+        state.release()
         progress.say("everything has ended")
     return 0
 
@@ -93,7 +94,8 @@ def _watch(system: System) -> None:
 
 
 def _greet(endpoints: dict) -> None:
-    print(f"""
+    print(
+        f"""
 HTTP API        {endpoints["http_url"]}
 WebSocket API   {endpoints["websocket_url"]}
 AWS             {endpoints["aws_endpoint_url"]}   (key and secret: test, region: {endpoints["region"]})
@@ -106,7 +108,9 @@ A first message, from another terminal in this folder:
     -d '{{"type": "email.welcome", "priority": "high", "payload": {{"work_ms": 50}}}}'
 
 Ctrl-C ends everything.
-""", flush=True)
+""",
+        flush=True,
+    )
 
 
 def _token(arguments: argparse.Namespace) -> int:

@@ -1,7 +1,7 @@
 """TLS for the broker's connectors: on Amazon MQ they speak nothing else, so here neither.
 
-A new authority at each start signs a certificate for the loopback interface. The functions trust it by ``SSL_CERT_FILE``,
-the poller by a Java trust store; nothing else on the machine ever does.
+A new authority at each start signs a certificate for the loopback interface. The functions trust it by
+``SSL_CERT_FILE``, the poller by a Java trust store; nothing else on the machine ever does.
 """
 
 import datetime

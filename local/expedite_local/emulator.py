@@ -18,8 +18,12 @@ def start(state: State, port: int, environment: dict[str, str]) -> tuple[Part, a
     """
     cloud = aws.Aws(f"http://{ports.HOST}:{port}")
     home = state.subfolder("emulator")
-    part = Part("emulator", [sys.executable, "-m", "emulator"], _environment(cloud, home, port) | environment,
-                state.log("emulator"))
+    part = Part(
+        "emulator",
+        [sys.executable, "-m", "emulator"],
+        _environment(cloud, home, port) | environment,
+        state.log("emulator"),
+    )
     try:
         wait_until(lambda: _answers(cloud.endpoint_url), part, _START_TIMEOUT, "The emulator's first answer")
     except BaseException:

@@ -1,5 +1,6 @@
 """A process that the launcher started and has to end."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -56,17 +57,14 @@ class Part:
         """Asks the part to end, waits, and ends what is left of its group."""
         self.signal(signal.SIGCONT)
         self.signal(signal.SIGTERM)
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(timeout=_GRACE)
-        except subprocess.TimeoutExpired:
-            pass
         self.kill()
 
     def kill(self) -> None:
-        try:
+        """Ends the part and its children at once."""
+        with contextlib.suppress(ProcessLookupError):  # nothing of the group is left
             os.killpg(self._process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass  # nothing of the group is left
         self._process.wait()
 
 

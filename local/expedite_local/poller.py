@@ -33,9 +33,7 @@ class Poller:
     def wait_until_ready(self) -> None:
         """Waits until it polls a mapping."""
         assert self.part is not None
-        wait_until(
-            lambda: self._polls() > self._said_before, self.part, _START_TIMEOUT, "The poller's first mapping"
-        )
+        wait_until(lambda: self._polls() > self._said_before, self.part, _START_TIMEOUT, "The poller's first mapping")
 
     def stop(self) -> None:
         if self.part is not None:

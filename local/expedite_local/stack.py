@@ -58,6 +58,8 @@ def start_deploying(state: State, aws: Aws, template: Path, values: dict[str, st
         "HOME": str(home),
         "PATH": f"{_TOOLS}{os.pathsep}{os.environ['PATH']}",
         "SAM_CLI_TELEMETRY": "0",
+        # Seconds between two looks at the stack; AWS would be asked less often.
+        "SAM_CLI_POLL_DELAY": "0.1",
     }
     return Part("deployment", command, environment, state.log("deploy"))
 

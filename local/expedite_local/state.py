@@ -38,3 +38,7 @@ class State:
 
     def log(self, name: str) -> Path:
         return self.subfolder("logs") / f"{name}.log"
+
+    def release(self) -> None:
+        """Lets another launcher have the folder."""
+        self._lock.close()

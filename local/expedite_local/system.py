@@ -97,12 +97,8 @@ class System:
     def endpoints(self) -> dict:
         """Where everything is, for those who use the system."""
         assert self._aws is not None
-        broker, poller = self.broker, self.poller
-        parts = {
-            "emulator": self._emulator,
-            "broker": broker.part if broker else None,
-            "poller": poller.part if poller else None,
-        }
+        broker = self.broker
+        running = {name: part.pid for name, part in self._parts().items() if part.ended() is None}
         return {
             "http_url": self._outputs.get("HttpUrl"),
             "websocket_url": _websocket(self._outputs.get("WebSocketUrl")),
@@ -114,7 +110,7 @@ class System:
             "broker": {"amqp": broker.amqp, "openwire": broker.openwire} if broker else None,
             "ssl_cert_file": str(self._state.folder / "tls" / "authority.pem"),
             "outputs": self._outputs,
-            "pids": {"launcher": os.getpid()} | {name: part.pid for name, part in parts.items() if part and part.ended() is None},
+            "pids": {"launcher": os.getpid()} | running,
             "logs": str(self._state.folder / "logs"),
         }
 
@@ -135,9 +131,16 @@ class System:
 
     def check_all(self) -> None:
         """Fails if any part has ended."""
-        for part in (self._emulator, self.broker and self.broker.part, self.poller and self.poller.part):
-            if part is not None:
-                part.check()
+        for part in self._parts().values():
+            part.check()
+
+    def _parts(self) -> dict[str, Part]:
+        parts = {
+            "emulator": self._emulator,
+            "broker": self.broker and self.broker.part,
+            "poller": self.poller and self.poller.part,
+        }
+        return {name: part for name, part in parts.items() if part}
 
     def stop(self) -> None:
         """Ends whatever runs, in the order that leaves nobody waiting for something that is gone."""

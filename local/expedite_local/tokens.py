@@ -1,5 +1,6 @@
 """Access tokens of the stack's own user pool."""
 
+import contextlib
 import secrets
 
 from expedite_local.aws import Aws
@@ -11,10 +12,8 @@ def issue(aws: Aws, user_pool_id: str, client_id: str, name: str) -> str:
     Nobody types the password: each token comes with a new one.
     """
     cognito = aws.client("cognito-idp")
-    try:
+    with contextlib.suppress(cognito.exceptions.UsernameExistsException):
         cognito.admin_create_user(UserPoolId=user_pool_id, Username=name, MessageAction="SUPPRESS")
-    except cognito.exceptions.UsernameExistsException:
-        pass
     # One character of each kind that a pool's policy may ask for.
     password = f"{secrets.token_urlsafe(24)}aA1-"
     cognito.admin_set_user_password(UserPoolId=user_pool_id, Username=name, Password=password, Permanent=True)

@@ -1,0 +1,225 @@
+"""Resources and properties that the template needs and MiniStack lacks."""
+
+import contextlib
+import json
+import socket
+import unittest
+
+import boto3
+from botocore.exceptions import ClientError
+
+from expedite_local import ports
+from expedite_local.aws import REGION
+from tests.emulation import Emulator, shows
+
+_BROKER = """
+    Resources:
+      Password:
+        Type: AWS::SecretsManager::Secret
+        Properties: {SecretString: '{"password": "a password"}'}
+      Configuration:
+        Type: AWS::AmazonMQ::Configuration
+        Properties: {Name: c, EngineType: ACTIVEMQ, EngineVersion: '5.19', Data: {'Fn::Base64': <broker/>}}
+      Broker:
+        Type: AWS::AmazonMQ::Broker
+        Properties:
+          BrokerName: !Sub '${AWS::StackName}-broker'
+          EngineType: ACTIVEMQ
+          EngineVersion: '5.19'
+          HostInstanceType: mq.t3.micro
+          DeploymentMode: SINGLE_INSTANCE
+          PubliclyAccessible: false
+          Configuration: {Id: !Ref Configuration, Revision: !GetAtt Configuration.Revision}
+          Users:
+            - Username: reader
+              Password: !Sub '{{resolve:secretsmanager:${Password}:SecretString:password}}'
+              Groups: [readers]
+"""
+
+
+@contextlib.contextmanager
+def _listening(broker_ports: tuple[int, ...]):
+    """Takes the broker's place on its ports."""
+    with contextlib.ExitStack() as stack:
+        for port in broker_ports:
+            stack.enter_context(socket.create_server((ports.HOST, port)))
+        yield
+
+
+class Secrets(unittest.TestCase):
+    @shows("secret-ref", without="not found in 'secret-ref-S-")
+    def test_ref_of_a_secret_is_its_arn(self, emulator: Emulator) -> None:
+        made = emulator.deploy("secret-ref", "Resources: {S: {Type: AWS::SecretsManager::Secret, Properties: {}}}")
+        self.assertRegex(made["S"], "arn:aws:secretsmanager:.*:secret:.*")
+        secret = emulator.aws.client("secretsmanager").describe_secret(SecretId=made["S"])
+        self.assertEqual(secret["ARN"], made["S"])
+        cloudformation = emulator.aws.client("cloudformation")
+        cloudformation.delete_stack(StackName="secret-ref")
+        emulator.wait_for(lambda: _gone(emulator, made["S"]), "the secret's end")
+
+
+def _gone(emulator: Emulator, secret: str) -> bool:
+    secretsmanager = emulator.aws.client("secretsmanager")
+    try:
+        secretsmanager.describe_secret(SecretId=secret)
+        return False
+    except secretsmanager.exceptions.ResourceNotFoundException:
+        return True
+
+
+class Roles(unittest.TestCase):
+    @shows("role-policy", without="Unrecognized resource types.*RolePolicy")
+    def test_a_role_policy_is_put_on_its_role(self, emulator: Emulator) -> None:
+        made = emulator.deploy(
+            "role-policy",
+            """
+            Resources:
+              Role:
+                Type: AWS::IAM::Role
+                Properties:
+                  AssumeRolePolicyDocument:
+                    Statement: [{Effect: Allow, Principal: {Service: lambda.amazonaws.com}, Action: sts:AssumeRole}]
+              Policy:
+                Type: AWS::IAM::RolePolicy
+                Properties:
+                  RoleName: !Ref Role
+                  PolicyName: reading
+                  PolicyDocument:
+                    Version: '2012-10-17'
+                    Statement: [{Effect: Allow, Action: 's3:GetObject', Resource: '*'}]
+            """,
+        )
+        policy = emulator.aws.client("iam").get_role_policy(RoleName=made["Role"], PolicyName="reading")
+        self.assertEqual(policy["PolicyDocument"]["Statement"][0]["Action"], "s3:GetObject")
+
+
+class Functions(unittest.TestCase):
+    @shows("reserved-concurrency", without="ReservedConcurrentExecutions")
+    def test_reserved_concurrency_is_kept(self, emulator: Emulator) -> None:
+        made = emulator.deploy(
+            "reserved-concurrency",
+            "Resources: {F: {Type: AWS::Serverless::Function, Properties: {ReservedConcurrentExecutions: 3}}}",
+        )
+        concurrency = emulator.aws.client("lambda").get_function_concurrency(FunctionName=made["F"])
+        self.assertEqual(concurrency.get("ReservedConcurrentExecutions"), 3, "ReservedConcurrentExecutions")
+
+
+class Tables(unittest.TestCase):
+    @shows("table-ttl", without="DISABLED")
+    def test_time_to_live_is_kept(self, emulator: Emulator) -> None:
+        made = emulator.deploy(
+            "table-ttl",
+            """
+            Resources:
+              Table:
+                Type: AWS::DynamoDB::Table
+                Properties:
+                  BillingMode: PAY_PER_REQUEST
+                  AttributeDefinitions: [{AttributeName: pk, AttributeType: S}]
+                  KeySchema: [{AttributeName: pk, KeyType: HASH}]
+                  TimeToLiveSpecification: {AttributeName: expires_at, Enabled: true}
+            """,
+        )
+        found = emulator.aws.client("dynamodb").describe_time_to_live(TableName=made["Table"])
+        self.assertEqual(found["TimeToLiveDescription"], {"TimeToLiveStatus": "ENABLED", "AttributeName": "expires_at"})
+
+
+class Brokers(unittest.TestCase):
+    @shows("amazonmq-configuration", without="Unrecognized resource types.*AmazonMQ::Configuration")
+    def test_a_configuration_has_a_revision(self, emulator: Emulator) -> None:
+        made = emulator.deploy(
+            "configuration",
+            """
+            Resources:
+              Configuration:
+                Type: AWS::AmazonMQ::Configuration
+                Properties: {Name: c, EngineType: ACTIVEMQ, EngineVersion: '5.19', Data: {'Fn::Base64': <broker/>}}
+              Revision:
+                Type: AWS::SSM::Parameter
+                Properties: {Type: String, Value: !GetAtt Configuration.Revision}
+            """,
+        )
+        revision = emulator.aws.client("ssm").get_parameter(Name=made["Revision"])["Parameter"]["Value"]
+        self.assertEqual(revision, "1")
+
+    @shows("amazonmq-broker", without="Unrecognized resource types.*AmazonMQ::Broker")
+    def test_a_broker_is_complete_when_the_real_one_answers(self, emulator: Emulator) -> None:
+        emulator.start_deploying("broker", _BROKER)
+        emulator.wait_for(emulator.broker_specification.exists, "the broker's specification")
+        specification = json.loads(emulator.broker_specification.read_text())
+        self.assertEqual(specification["configuration"], "<broker/>")
+        reader = {"username": "reader", "password": "a password", "groups": ["readers"]}
+        self.assertEqual(specification["users"], [reader])
+        self.assertEqual(emulator.stack_status("broker"), "CREATE_IN_PROGRESS")
+        with _listening(emulator.broker_ports):
+            made = emulator.finish_deploying("broker")
+        self._check_described(emulator, made["Broker"])
+
+    def _check_described(self, emulator: Emulator, broker_id: str) -> None:
+        mq = emulator.aws.client("mq")
+        broker = mq.describe_broker(BrokerId=broker_id)
+        amqp, openwire = emulator.broker_ports
+        self.assertEqual(broker["BrokerState"], "RUNNING")
+        self.assertEqual(
+            broker["BrokerInstances"][0]["Endpoints"],
+            [f"ssl://127.0.0.1:{openwire}", f"amqp+ssl://127.0.0.1:{amqp}"],
+        )
+        self.assertRegex(broker["BrokerArn"], f"arn:aws:mq:.*:broker:broker-broker:{broker_id}")
+        self.assertIn(broker_id, [summary["BrokerId"] for summary in mq.list_brokers()["BrokerSummaries"]])
+
+    @shows("amazonmq-permission", without="is not authorized to perform: mq:DescribeBroker")
+    def test_a_permission_on_a_broker_allows(self, emulator: Emulator) -> None:
+        with _listening(emulator.broker_ports):
+            broker_id = emulator.deploy("permission", _BROKER)["Broker"]
+        arn = emulator.aws.client("mq").describe_broker(BrokerId=broker_id)["BrokerArn"]
+        mq = _client_that_may(emulator, "mq", "mq:DescribeBroker", arn)
+        try:
+            self.assertEqual(mq.describe_broker(BrokerId=broker_id)["BrokerArn"], arn)
+        except ClientError as refusal:
+            self.fail(str(refusal))
+        with self.assertRaises(ClientError):
+            mq.list_users(BrokerId=broker_id)
+
+
+def _client_that_may(emulator: Emulator, service: str, action: str, resource: str):
+    iam = emulator.aws.client("iam")
+    iam.create_user(UserName="limited")
+    policy = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": action, "Resource": resource}]}
+    iam.put_user_policy(UserName="limited", PolicyName="only", PolicyDocument=json.dumps(policy))
+    key = iam.create_access_key(UserName="limited")["AccessKey"]
+    return boto3.client(
+        service,
+        endpoint_url=emulator.aws.endpoint_url,
+        region_name=REGION,
+        aws_access_key_id=key["AccessKeyId"],
+        aws_secret_access_key=key["SecretAccessKey"],
+    )
+
+
+class Mappings(unittest.TestCase):
+    _ARN = "arn:aws:mq:us-east-1:000000000000:broker:name:b-1"
+    _ACCESS = [{"Type": "BASIC_AUTH", "URI": "arn:aws:secretsmanager:us-east-1:000000000000:secret:s"}]
+
+    @shows("mq-mapping", without=r"None != \['work'\]")
+    def test_a_mapping_keeps_its_queue_and_secret(self, emulator: Emulator) -> None:
+        made = emulator.deploy(
+            "mq-mapping",
+            f"""
+            Resources:
+              F: {{Type: AWS::Serverless::Function}}
+              Mapping:
+                Type: AWS::Lambda::EventSourceMapping
+                Properties:
+                  FunctionName: !Ref F
+                  EventSourceArn: {self._ARN}
+                  Queues: [work]
+                  SourceAccessConfigurations: {json.dumps(self._ACCESS)}
+            """,
+        )
+        awslambda = emulator.aws.client("lambda")
+        for enabled in (False, True):
+            awslambda.update_event_source_mapping(UUID=made["Mapping"], Enabled=enabled)
+            [mapping] = awslambda.list_event_source_mappings(FunctionName=made["F"])["EventSourceMappings"]
+            self.assertEqual(mapping["State"], "Enabled" if enabled else "Disabled")
+            self.assertEqual(mapping.get("Queues"), ["work"])
+            self.assertEqual(mapping.get("SourceAccessConfigurations"), self._ACCESS)

@@ -5,6 +5,7 @@ import java.nio.file.Path;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.apache.activemq.broker.BrokerFactory;
 import org.apache.activemq.broker.BrokerService;
+import org.springframework.beans.factory.BeanDefinitionStoreException;
 
 /**
  * Starts ActiveMQ Classic with the configuration that stands in the template, prints {@code READY} and runs until it is
@@ -19,14 +20,15 @@ public final class Main {
   public static void main(String[] arguments) {
     Path configuration;
     try {
-      var options = Options.parse(arguments);
-      configuration = write(options);
+      configuration = write(Options.parse(arguments));
     } catch (Exception wrong) {
       fail(2, wrong);
       return;
     }
     try {
       run(configuration);
+    } catch (BeanDefinitionStoreException wrong) {
+      fail(2, wrong);
     } catch (Exception broken) {
       fail(1, broken);
     }
@@ -42,9 +44,8 @@ public final class Main {
   /** {@code xbean:} is ActiveMQ's own way of starting from a file; the broker starts while the file is being read. */
   private static void run(Path configuration) throws Exception {
     BrokerService broker = BrokerFactory.createBroker("xbean:" + configuration.toUri());
-    broker.waitUntilStarted();
-    if (!broker.isStarted()) {
-      throw new IllegalStateException("the broker did not start", broker.getStartException());
+    if (!broker.waitUntilStarted()) {
+      throw new IllegalStateException("the broker did not start");
     }
     var told = new AtomicBoolean();
     Runtime.getRuntime().addShutdownHook(new Thread(() -> told.set(true)));
@@ -57,8 +58,18 @@ public final class Main {
     }
   }
 
-  private static void fail(int code, Throwable error) {
-    System.err.println("broker: " + Causes.of(error));
+  private static void fail(int code, Exception error) {
+    System.err.println("broker: " + reason(error));
     System.exit(code);
+  }
+
+  /** Spring wraps what the broker or the XML parser had to say; the first of their own errors says it best. */
+  private static String reason(Throwable error) {
+    Throwable own = error;
+    while (own.getClass().getName().startsWith("org.springframework.") && own.getCause() != null) {
+      own = own.getCause();
+    }
+    String wrong = error instanceof BeanDefinitionStoreException ? "the configuration does not fit ActiveMQ's schema: " : "";
+    return wrong + (own instanceof IllegalArgumentException ? own.getMessage() : own.toString());
   }
 }

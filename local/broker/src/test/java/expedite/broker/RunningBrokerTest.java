@@ -1,0 +1,117 @@
+package expedite.broker;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import java.nio.file.Path;
+import javax.jms.Connection;
+import javax.jms.JMSException;
+import javax.jms.JMSSecurityException;
+import javax.jms.Message;
+import javax.jms.Queue;
+import javax.jms.Session;
+import org.apache.activemq.ActiveMQConnectionFactory;
+import org.apache.activemq.broker.BrokerFactory;
+import org.apache.activemq.broker.BrokerService;
+import org.apache.activemq.command.ActiveMQQueue;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** ActiveMQ takes an assembled configuration, and what it says is in force. */
+class RunningBrokerTest {
+
+  private static final Queue JOBS = new ActiveMQQueue("jobs");
+
+  @TempDir private Path data;
+  private BrokerService broker;
+
+  @BeforeEach
+  void start() throws Exception {
+    var document = Configuration.assemble(Configurations.full(), Configurations.plain(data));
+    Path file = Configuration.writePrivately(document, data.resolve("activemq.xml"));
+    broker = BrokerFactory.createBroker("xbean:" + file.toUri());
+    broker.waitUntilStarted();
+  }
+
+  @AfterEach
+  void stop() throws Exception {
+    broker.stop();
+    broker.waitUntilStopped();
+  }
+
+  @Test
+  void refusesAWrongPassword() {
+    assertThrows(JMSSecurityException.class, () -> connect("writer", "wrong").close());
+    assertThrows(JMSSecurityException.class, () -> connect("nobody", "writer-password").close());
+    assertThrows(JMSSecurityException.class, () -> connect(null, null).close());
+  }
+
+  @Test
+  void refusesWhatTheAuthorizationMapDoesNotGrant() throws Exception {
+    try (var writer = connect("writer", "writer-password"); var reader = connect("reader", "reader-password")) {
+      Session mayWrite = session(writer);
+      Session mayRead = session(reader);
+
+      assertThrows(JMSException.class, () -> mayWrite.createConsumer(JOBS));
+      assertThrows(JMSException.class, () -> mayRead.createProducer(JOBS).send(mayRead.createTextMessage("no")));
+    }
+  }
+
+  @Test
+  void keepsMessagesOverARestart() throws Exception {
+    try (var writer = connect("writer", "writer-password")) {
+      Session session = session(writer);
+      session.createProducer(JOBS).send(session.createTextMessage("kept"));
+    }
+
+    stop();
+    start();
+
+    try (var reader = connect("reader", "reader-password")) {
+      Message message = session(reader).createConsumer(JOBS).receive(2_000);
+      assertNotNull(message);
+      assertEquals("kept", message.getBody(String.class));
+    }
+  }
+
+  /** The mapping's client leaves the prefetch at its default of 1 000; that is when the policy's own applies. */
+  @Test
+  void appliesItsPrefetchToAConsumerThatSetsNone() throws Exception {
+    try (var writer = connect("writer", "writer-password"); var reader = connect("reader", "reader-password")) {
+      session(reader).createConsumer(JOBS);
+      Session session = session(writer);
+      for (int n = 0; n < 10; n++) {
+        session.createProducer(JOBS).send(session.createTextMessage("waits"));
+      }
+
+      assertEquals(3, dispatched());
+    }
+  }
+
+  private long dispatched() throws Exception {
+    var subscription = broker.getDestination((ActiveMQQueue) JOBS).getConsumers().get(0);
+    for (int tries = 0; tries < 100 && subscription.getDispatchedQueueSize() < 3; tries++) {
+      Thread.sleep(20);
+    }
+    return subscription.getDispatchedQueueSize();
+  }
+
+  private Connection connect(String user, String password) throws Exception {
+    var uri = broker.getTransportConnectorByName("openwire").getConnectUri();
+    Connection connection = new ActiveMQConnectionFactory(uri).createConnection(user, password);
+    try {
+      connection.start();
+    } catch (JMSException refused) {
+      connection.close();
+      throw refused;
+    }
+    return connection;
+  }
+
+  private static Session session(Connection connection) throws JMSException {
+    return connection.createSession(false, Session.AUTO_ACKNOWLEDGE);
+  }
+}

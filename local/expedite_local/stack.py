@@ -53,7 +53,7 @@ def start_deploying(state: State, aws: Aws, template: Path, values: dict[str, st
         "--no-progressbar",
     ]  # fmt: skip
     if values:
-        command += ["--parameter-overrides", *(f"{name}={value}" for name, value in values.items())]
+        command += ["--parameter-overrides", *(f"{name}={_quoted(value)}" for name, value in values.items())]
     environment = aws.environment() | {
         "HOME": str(home),
         "PATH": f"{_TOOLS}{os.pathsep}{os.environ['PATH']}",
@@ -62,6 +62,12 @@ def start_deploying(state: State, aws: Aws, template: Path, values: dict[str, st
         "SAM_CLI_POLL_DELAY": "0.1",
     }
     return Part("deployment", command, environment, state.log("deploy"))
+
+
+def _quoted(value: str) -> str:
+    """As sam reads it: without quotes a space would end the value."""
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
 
 
 def outputs(aws: Aws) -> dict[str, str]:

@@ -21,7 +21,7 @@ setup: ## Install under .local/ what the other targets need; says what it can't 
 .PHONY: build
 build: setup ## Build the functions for this machine, as sam build does for AWS
 	PATH="$(TOOLS):$$PATH" cargo lambda build --release $(if $(filter arm64,$(ARCHITECTURE)),--arm64) $(FUNCTIONS:%=--bin %)
-	PATH="$(TOOLS):$$PATH" SAM_CLI_TELEMETRY=0 sam build --parameter-overrides Architecture=$(ARCHITECTURE)
+	PATH="$(TOOLS):$$PATH" SAM_CLI_TELEMETRY=0 sam build --build-in-source --parameter-overrides Architecture=$(ARCHITECTURE)
 
 .PHONY: run
 run: build ## Start the whole system and keep it running until Ctrl-C

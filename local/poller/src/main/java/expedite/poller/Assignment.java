@@ -4,12 +4,13 @@ import java.time.Duration;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Consumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
  * What the pollers of one mapping have to do now. Lambda's API changes it from one side, the pollers ask for it from the
- * other, and it says on standard output when they have all come or all gone:
+ * other, and it says when they have all come or all gone:
  *
  * <ul>
  *   <li>{@code POLLING <uuid> <queue>}: every poller's consumer is attached to the queue
@@ -21,13 +22,15 @@ final class Assignment {
   private static final Logger LOG = LoggerFactory.getLogger(Assignment.class);
 
   private final int pollers;
+  private final Consumer<String> say;
   private final Map<Thread, Mapping> attached = new HashMap<>();
   private Mapping mapping;
   private boolean ended;
 
-  Assignment(Mapping mapping, int pollers) {
+  Assignment(Mapping mapping, int pollers, Consumer<String> say) {
     this.mapping = mapping;
     this.pollers = pollers;
+    this.say = say;
     reportRefusal();
   }
 
@@ -72,14 +75,15 @@ final class Assignment {
   synchronized void attach(Mapping started) {
     attached.put(Thread.currentThread(), started);
     if (attached.values().stream().filter(mapping::equals).count() == pollers) {
-      System.out.println("POLLING " + started.uuid() + " " + started.queue());
+      say.accept("POLLING " + started.uuid() + " " + started.queue());
     }
   }
 
+  /** To be called when the connection is closed; harmless where there was none. */
   synchronized void detach() {
     Mapping started = attached.remove(Thread.currentThread());
-    if (attached.isEmpty()) {
-      System.out.println("DETACHED " + started.uuid() + " " + started.queue());
+    if (started != null && attached.isEmpty()) {
+      say.accept("DETACHED " + started.uuid() + " " + started.queue());
     }
   }
 

@@ -17,12 +17,12 @@ final class Backoff {
 
   /** A broker that restarts is back in a few seconds, and five pollers must not overrun it when it is. */
   static Backoff forBroker() {
-    return new Backoff(Duration.ofMillis(250), Duration.ofSeconds(5));
+    return new Backoff(Duration.ofMillis(250), Duration.ofSeconds(2));
   }
 
   /** A throttled or unreachable function. */
   static Backoff forInvocation() {
-    return new Backoff(Duration.ofMillis(200), Duration.ofSeconds(10));
+    return new Backoff(Duration.ofMillis(200), Duration.ofSeconds(5));
   }
 
   Duration next() {
@@ -30,6 +30,11 @@ final class Backoff {
     Duration doubled = next.multipliedBy(2);
     next = doubled.compareTo(longest) < 0 ? doubled : longest;
     return now;
+  }
+
+  /** Whether nothing has gone wrong since the last success. */
+  boolean isFresh() {
+    return next.equals(first);
   }
 
   void reset() {

@@ -24,11 +24,18 @@ final class BasicAuth {
 
   User read(String secretArn) throws JMSException {
     String secret = secrets.getSecretValue(request -> request.secretId(secretArn)).secretString();
+    if (secret == null) {
+      throw unusable(secretArn);
+    }
     try {
       return JSON.readValue(secret, User.class);
     } catch (JsonProcessingException malformed) {
-      // Its message would quote the secret.
-      throw new JMSSecurityException("the secret " + secretArn + " is not JSON with username and password");
+      // Not the cause: its message would quote the secret.
+      throw unusable(secretArn);
     }
+  }
+
+  private static JMSSecurityException unusable(String secretArn) {
+    return new JMSSecurityException("the secret " + secretArn + " is not JSON with username and password");
   }
 }

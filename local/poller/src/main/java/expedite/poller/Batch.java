@@ -58,6 +58,10 @@ final class Batch {
     return true;
   }
 
+  boolean isEmpty() {
+    return messages.isEmpty();
+  }
+
   boolean isComplete(long nanoTime) {
     return messages.size() >= batchSize
         || !overflow.isEmpty()

@@ -16,7 +16,7 @@ import org.apache.activemq.ActiveMQSslConnectionFactory;
  *   <li>no {@code failover:} transport, since it hides that a transaction went down with its connection
  * </ul>
  */
-final class Broker {
+final class Broker implements TransactedQueue.Opener {
 
   private final Options options;
   private final BasicAuth basicAuth;
@@ -27,7 +27,8 @@ final class Broker {
   }
 
   /** The secret is read for every connection, so that a rotated password is taken up. */
-  BrokerQueue connect(Mapping mapping) throws JMSException {
+  @Override
+  public TransactedQueue open(Mapping mapping) throws JMSException {
     var user = basicAuth.read(mapping.secretArn());
     Connection connection = factory().createConnection(user.username(), user.password());
     try {

@@ -6,8 +6,8 @@ import javax.jms.Message;
 import javax.jms.MessageConsumer;
 import javax.jms.Session;
 
-/** One connection's consumer of one queue, whose messages belong to one transaction at a time. */
-final class BrokerQueue implements AutoCloseable {
+/** A connection with one transacted session and one consumer. */
+final class BrokerQueue implements TransactedQueue {
 
   private final Connection connection;
   private final Session session;
@@ -19,20 +19,21 @@ final class BrokerQueue implements AutoCloseable {
     this.consumer = consumer;
   }
 
-  /** The next message, or null when none came in time (milliseconds). */
-  Message receive(long timeout) throws JMSException {
+  @Override
+  public Message receive(long timeout) throws JMSException {
     return consumer.receive(timeout);
   }
 
-  void commit() throws JMSException {
+  @Override
+  public void commit() throws JMSException {
     session.commit();
   }
 
-  void rollback() throws JMSException {
+  @Override
+  public void rollback() throws JMSException {
     session.rollback();
   }
 
-  /** Gives back to the broker what was not committed. */
   @Override
   public void close() throws JMSException {
     connection.close();

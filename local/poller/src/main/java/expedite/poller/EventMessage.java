@@ -3,8 +3,8 @@ package expedite.poller;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.IOException;
 import java.nio.charset.StandardCharsets;
-import java.util.Enumeration;
 import java.util.Objects;
 import java.util.Optional;
 import javax.jms.BytesMessage;
@@ -54,11 +54,10 @@ final class EventMessage {
     json.put("expiration", message.getJMSExpiration());
     json.put("priority", message.getJMSPriority());
     json.put("data", body);
-    if (message instanceof ActiveMQMessage activeMq) {
-      json.put("brokerInTime", activeMq.getBrokerInTime());
-      json.put("brokerOutTime", activeMq.getBrokerOutTime());
-    }
-    putProperties(json.putObject("properties"), message);
+    var activeMq = (ActiveMQMessage) message;
+    json.put("brokerInTime", activeMq.getBrokerInTime());
+    json.put("brokerOutTime", activeMq.getBrokerOutTime());
+    putProperties(json.putObject("properties"), activeMq);
     try {
       return JSON.writeValueAsBytes(json);
     } catch (JsonProcessingException impossible) {
@@ -70,11 +69,17 @@ final class EventMessage {
     return ((ActiveMQDestination) message.getJMSDestination()).getPhysicalName();
   }
 
-  /** Every value becomes a string, whatever its type was. */
-  private static void putProperties(ObjectNode properties, Message message) throws JMSException {
-    for (Enumeration<?> names = message.getPropertyNames(); names.hasMoreElements(); ) {
-      String name = (String) names.nextElement();
-      properties.put(name, String.valueOf(message.getObjectProperty(name)));
+  /**
+   * Every value becomes a string, whatever its type was. {@code getPropertyNames()} would add the client's own delivery
+   * count, which Lambda's event doesn't show.
+   */
+  private static void putProperties(ObjectNode properties, ActiveMQMessage message) throws JMSException {
+    try {
+      for (String name : message.getProperties().keySet()) {
+        properties.put(name, String.valueOf(message.getObjectProperty(name)));
+      }
+    } catch (IOException undecodable) {
+      throw (JMSException) new JMSException("cannot decode the message's properties").initCause(undecodable);
     }
   }
 }

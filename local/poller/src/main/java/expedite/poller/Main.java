@@ -40,12 +40,11 @@ public final class Main {
   }
 
   private static void serve(Options options) throws InterruptedException {
-    LambdaFunction.neverSendTwice();
     var lambda = LambdaClient.builder().httpClientBuilder(UrlConnectionHttpClient.builder()).build();
     var secrets = SecretsManagerClient.builder().httpClientBuilder(UrlConnectionHttpClient.builder()).build();
-    var function = LambdaFunction.overHttp();
+    var invoker = LambdaInvoker.overHttp(fromTheEnvironment -> {});
     var broker = new Broker(options, new BasicAuth(secrets));
-    var mappings = new Mappings(mapping -> new MappingPollers(mapping, broker, function));
+    var mappings = new Mappings(mapping -> new MappingPollers(mapping, broker, invoker));
     Runtime.getRuntime().addShutdownHook(new Thread(() -> mappings.close(FAREWELL)));
 
     var listing = new MappingListing(lambda);

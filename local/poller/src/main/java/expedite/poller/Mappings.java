@@ -10,10 +10,20 @@ import java.util.stream.Collectors;
 /** Makes the pollers that run match the mappings that exist. */
 final class Mappings {
 
-  private final Function<Mapping, MappingPollers> start;
-  private final Map<String, MappingPollers> served = new HashMap<>();
+  /** A mapping that is being served. */
+  interface Served {
+    void update(Mapping mapping);
 
-  Mappings(Function<Mapping, MappingPollers> start) {
+    void stop();
+
+    /** Waits until it has stopped, but no longer than until that {@link System#nanoTime()}. */
+    void await(long deadlineNanos);
+  }
+
+  private final Function<Mapping, Served> start;
+  private final Map<String, Served> served = new HashMap<>();
+
+  Mappings(Function<Mapping, Served> start) {
     this.start = start;
   }
 
@@ -31,7 +41,7 @@ final class Mappings {
 
   /** Stops all of them and waits for batches that are being processed; the broker takes back what takes longer. */
   synchronized void close(Duration patience) {
-    served.values().forEach(MappingPollers::stop);
+    served.values().forEach(Served::stop);
     long deadline = System.nanoTime() + patience.toNanos();
     served.values().forEach(pollers -> pollers.await(deadline));
   }

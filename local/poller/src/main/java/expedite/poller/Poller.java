@@ -23,14 +23,14 @@ final class Poller implements Runnable {
   private static final long GLANCE = 100;
 
   private final Assignment assignment;
-  private final Broker broker;
-  private final LambdaFunction function;
+  private final TransactedQueue.Opener queues;
+  private final Invoker invoker;
   private final Backoff reconnect = Backoff.forBroker();
 
-  Poller(Assignment assignment, Broker broker, LambdaFunction function) {
+  Poller(Assignment assignment, TransactedQueue.Opener queues, Invoker invoker) {
     this.assignment = assignment;
-    this.broker = broker;
-    this.function = function;
+    this.queues = queues;
+    this.invoker = invoker;
   }
 
   @Override
@@ -38,25 +38,16 @@ final class Poller implements Runnable {
     try {
       Optional<Mapping> next;
       while ((next = assignment.await()).isPresent()) {
-        serve(next.get());
+        serveOrWait(next.get());
       }
     } catch (InterruptedException stopped) {
       Thread.currentThread().interrupt();
     }
   }
 
-  /** Serves the mapping over one connection, until the mapping changes or the connection breaks. */
-  private void serve(Mapping mapping) throws InterruptedException {
-    try (var queue = broker.connect(mapping)) {
-      assignment.attach(mapping);
-      reconnect.reset();
-      try {
-        while (assignment.stands(mapping)) {
-          deliver(mapping, queue);
-        }
-      } finally {
-        assignment.detach();
-      }
+  private void serveOrWait(Mapping mapping) throws InterruptedException {
+    try {
+      serve(mapping);
     } catch (JMSSecurityException denied) {
       // Lambda stops such a mapping for good; here it must come back by itself when the secret has been mended.
       retry(mapping, "EVENT_SOURCE_AUTHN_ERROR or EVENT_SOURCE_AUTHZ_ERROR", denied);
@@ -68,11 +59,26 @@ final class Poller implements Runnable {
   }
 
   private void retry(Mapping mapping, String what, Exception error) throws InterruptedException {
-    LOG.warn("mapping {}: {}: {}", mapping.uuid(), what, error.getMessage());
+    if (reconnect.isFresh()) {
+      LOG.warn("mapping {}: {}, trying again until it works: {}", mapping.uuid(), what, error.getMessage());
+    }
     assignment.pause(mapping, reconnect.next());
   }
 
-  private void deliver(Mapping mapping, BrokerQueue queue) throws JMSException, InterruptedException {
+  /** Serves the mapping over one connection, until the mapping changes or the connection breaks. */
+  private void serve(Mapping mapping) throws JMSException, InterruptedException {
+    try (var queue = queues.open(mapping)) {
+      assignment.attach(mapping);
+      reconnect.reset();
+      while (assignment.stands(mapping)) {
+        deliver(mapping, queue);
+      }
+    } finally {
+      assignment.detach();
+    }
+  }
+
+  private void deliver(Mapping mapping, TransactedQueue queue) throws JMSException, InterruptedException {
     Batch batch = collect(mapping, queue);
     for (byte[] event : batch.events()) {
       if (!invoke(mapping, event)) {
@@ -84,33 +90,38 @@ final class Poller implements Runnable {
   }
 
   /** A mapping that changes cuts the batch short; what it has by then is still delivered. */
-  private Batch collect(Mapping mapping, BrokerQueue queue) throws JMSException {
+  private Batch collect(Mapping mapping, TransactedQueue queue) throws JMSException {
     var batch = new Batch(mapping.eventSourceArn(), mapping.batchSize(), mapping.window());
     while (assignment.stands(mapping) && !batch.isComplete(System.nanoTime())) {
       Message message = queue.receive(Math.min(GLANCE, batch.patience(System.nanoTime()).toMillis() + 1));
-      if (message != null) {
-        add(message, batch);
+      if (message != null && !accept(message, batch) && batch.isEmpty()) {
+        // A commit for itself alone: else such messages would fill the prefetch, and no others would come.
+        return batch;
       }
     }
     return batch;
   }
 
-  /** A message that can't be handed over is left out, so the commit removes it from the queue. */
-  private static void add(Message message, Batch batch) throws JMSException {
+  /** False for a message that can't be handed over. It is left out, so the commit removes it from the queue. */
+  private static boolean accept(Message message, Batch batch) throws JMSException {
     Optional<byte[]> encoded = EventMessage.encode(message);
     if (encoded.isEmpty()) {
       LOG.error("dropped {}: only text and bytes messages are supported, not {}",
           message.getJMSMessageID(), message.getClass().getSimpleName());
-    } else if (!batch.add(encoded.get(), System.nanoTime())) {
+      return false;
+    }
+    boolean fits = batch.add(encoded.get(), System.nanoTime());
+    if (!fits) {
       LOG.error("dropped {}: it is larger than an event may be", message.getJMSMessageID());
     }
+    return fits;
   }
 
   /** Whether the function has processed the event. An event that didn't reach it costs no redelivery: it is sent again. */
   private boolean invoke(Mapping mapping, byte[] event) throws InterruptedException {
     var backoff = Backoff.forInvocation();
     while (true) {
-      switch (function.invoke(mapping.functionArn(), event)) {
+      switch (invoker.invoke(mapping.functionArn(), event)) {
         case SUCCEEDED:
           return true;
         case FAILED:

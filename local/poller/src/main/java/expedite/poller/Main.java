@@ -48,12 +48,17 @@ public final class Main {
     Runtime.getRuntime().addShutdownHook(new Thread(() -> mappings.close(FAREWELL)));
 
     var listing = new MappingListing(lambda);
+    boolean answered = true;
     while (true) {
       try {
         mappings.reconcile(listing.read());
+        answered = true;
       } catch (SdkException unreachable) {
         // What is served stays as it is: the mappings have not changed because nobody could be asked.
-        LOG.warn("cannot list the mappings: {}", unreachable.getMessage());
+        if (answered) {
+          LOG.warn("cannot list the mappings, trying again until it works: {}", unreachable.getMessage());
+        }
+        answered = false;
       }
       TimeUnit.MILLISECONDS.sleep(LOOK_UP_EVERY.toMillis());
     }

@@ -2,44 +2,69 @@
 
 import json
 import time
+from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
+from http import HTTPStatus
 
 from ministack.services import apigateway
 from ministack.services.cloudformation import provisioners
 
 from emulator.gaps import gap
 
+#: ASGI's way to send a message.
+Send = Callable[[dict], Awaitable[None]]
+
 #: Where _invoke_ws_lambda has the route and the event type among its arguments.
 _ROUTE, _EVENT_TYPE = 3, 6
 _SUBPROTOCOL = "sec-websocket-protocol"
 
-#: What $connect answered, for the handshake in the same task.
-_chosen: ContextVar[str | None] = ContextVar("chosen subprotocol", default=None)
+#: What $connect answered, for the handshake, which is in the same task.
+_answer: ContextVar[dict | None] = ContextVar("answer of $connect", default=None)
 
 
 @gap("websocket-subprotocol")
 def answer_with_the_subprotocol() -> None:
     """1.5.33: the handshake lacks the subprotocol that ``$connect`` chose, so that browsers drop the connection."""
+
+    async def send_with_subprotocol(_scope, send, message):
+        headers = {name.lower(): value for name, value in ((_answer.get() or {}).get("headers") or {}).items()}
+        if message["type"] == "websocket.accept" and _SUBPROTOCOL in headers:
+            message = {**message, "subprotocol": headers[_SUBPROTOCOL]}
+        await send(message)
+
+    _send_through(send_with_subprotocol)
+
+
+@gap("websocket-refusal")
+def refuse_with_the_status_of_connect() -> None:
+    """1.5.33: a handshake is refused with 403 whatever ``$connect`` answered; API Gateway passes its status on."""
+
+    async def send_with_status(scope, send, message):
+        status = int((_answer.get() or {}).get("statusCode", 200))
+        # Once a connection stands, a close is a close.
+        if message["type"] != "websocket.close" or 200 <= status < 300:
+            await send(message)
+            return
+        await apigateway._refuse_ws_handshake(scope, send, status, HTTPStatus(status).phrase, None, None)
+
+    _send_through(send_with_status)
+
+
+def _send_through(change: Callable[[dict, Send, dict], Awaitable[None]]) -> None:
+    """Has ``change`` send each message of a connection, knowing what ``$connect`` answered."""
     invoke, handle = apigateway._invoke_ws_lambda, apigateway.handle_websocket
 
     async def invoke_and_remember(*args, **kwargs):
         response = await invoke(*args, **kwargs)
-        if args[_EVENT_TYPE] == "CONNECT" and response:
-            headers = {name.lower(): value for name, value in (response.get("headers") or {}).items()}
-            _chosen.set(headers.get(_SUBPROTOCOL))
+        if args[_EVENT_TYPE] == "CONNECT":
+            _answer.set(response)
         return response
 
-    async def handle_with_subprotocol(scope, receive, send, api_id, path_override=None):
-        _chosen.set(None)
+    async def handle_with_change(scope, receive, send, api_id, path_override=None):
+        _answer.set(None)
+        await handle(scope, receive, lambda message: change(scope, send, message), api_id, path_override)
 
-        async def send_with_subprotocol(message):
-            if message["type"] == "websocket.accept" and _chosen.get():
-                message = {**message, "subprotocol": _chosen.get()}
-            await send(message)
-
-        await handle(scope, receive, send_with_subprotocol, api_id, path_override)
-
-    apigateway._invoke_ws_lambda, apigateway.handle_websocket = invoke_and_remember, handle_with_subprotocol
+    apigateway._invoke_ws_lambda, apigateway.handle_websocket = invoke_and_remember, handle_with_change
 
 
 @gap("websocket-reply")

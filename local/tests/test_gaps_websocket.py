@@ -60,6 +60,12 @@ class Handshakes(unittest.TestCase):
         with _connect(emulator, made["Api"]) as socket:
             self.assertIsNone(socket.subprotocol)
 
+    @shows("websocket-refusal", without='does not match "refused with 403')
+    def test_a_refusal_has_the_status_of_connect(self, emulator: Emulator) -> None:
+        made = emulator.deploy("websocket-refusal", _API)
+        with self.assertRaisesRegex(AssertionError, "refused with 418"):
+            _connect(emulator, made["Api"], ["refuse.418"])
+
 
 class Replies(unittest.TestCase):
     @shows("websocket-reply", without="is not None")

@@ -42,7 +42,7 @@ check: setup ## Formatting, lints, documentation, and the tests that need no ser
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
 	$(TOOLS)/cfn-lint template.yaml
 	cargo test --workspace --exclude expedite-tests
-	cargo test --package expedite-tests --test it
+	cargo test --package expedite-tests --lib --test it
 
 .PHONY: test
 test: check build test-local ## All tests: check, the local system's own, and the system tests on real parts

@@ -1,20 +1,17 @@
 //! Starts a whole system by the launcher under `local/`, and drives it.
 //!
 //! The launcher takes its orders on a pipe and ends everything when the pipe closes, which the end of this process does
-//! however it comes.
+//! however it comes. Plain blocking I/O, so that tests with a runtime each can share one system.
 
 use crate::{Result, http::Caller};
 use serde::Deserialize;
 use serde_json::Value;
 use std::{
     collections::HashMap,
+    io::{BufRead, BufReader, Write},
     path::{Path, PathBuf},
-    process::Stdio,
-};
-use tokio::{
-    io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines},
-    process::{Child, ChildStdin, ChildStdout, Command},
-    sync::Mutex,
+    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+    sync::{Mutex, PoisonError},
 };
 
 /// Where a running system is reached.
@@ -36,18 +33,25 @@ pub struct Endpoints {
     pub pids: HashMap<String, i32>,
     /// The folder with the logs of all parts.
     pub logs: PathBuf,
-    /// The certificate that the broker's own is signed with.
+    /// The authority that signed the broker's certificate.
     pub ssl_cert_file: PathBuf,
     /// The broker's endpoints by protocol.
     pub broker: HashMap<String, String>,
 }
 
 /// A system that ends with this value, or with the process.
+#[derive(Debug)]
 pub struct System {
     /// Where it is reached.
     pub endpoints: Endpoints,
-    orders: Mutex<(ChildStdin, Lines<BufReader<ChildStdout>>)>,
-    _launcher: Child,
+    orders: Mutex<Orders>,
+}
+
+#[derive(Debug)]
+struct Orders {
+    launcher: Child,
+    stdin: ChildStdin,
+    answers: BufReader<ChildStdout>,
 }
 
 /// The project's folder.
@@ -60,7 +64,7 @@ impl System {
     ///
     /// # Errors
     /// It does not start; the launcher has said why on stderr.
-    pub async fn start(name: &str, arguments: &[String]) -> Result<Self> {
+    pub fn start(name: &str, arguments: &[&str]) -> Result<Self> {
         let root = project();
         let mut launcher = Command::new(root.join(".local/venv-emulator/bin/python"))
             .args(["-m", "expedite_local", "up", "--control", "--state"])
@@ -70,25 +74,24 @@ impl System {
             .current_dir(&root)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .spawn()?;
+            .spawn()
+            .map_err(|error| format!("the launcher can't be started, run `make setup`: {error}"))?;
         let stdin = launcher.stdin.take().ok_or("no stdin")?;
-        let mut lines = BufReader::new(launcher.stdout.take().ok_or("no stdout")?).lines();
-        let ready =
-            lines.next_line().await?.ok_or("the system did not start; the launcher says why above")?;
-        let ready: Value = serde_json::from_str(&ready)?;
+        let answers = BufReader::new(launcher.stdout.take().ok_or("no stdout")?);
+        let mut orders = Orders { launcher, stdin, answers };
+        let ready = orders.answer().map_err(|_| "the system did not start; the launcher says why above")?;
         let endpoints = Endpoints::deserialize(&ready["endpoints"])?;
-        Ok(Self { endpoints, orders: Mutex::new((stdin, lines)), _launcher: launcher })
+        Ok(Self { endpoints, orders: Mutex::new(orders) })
     }
 
     /// Gives an order and waits until it is carried out.
     ///
     /// # Errors
     /// The launcher refuses it.
-    pub async fn order(&self, order: &str) -> Result<Value> {
-        let mut orders = self.orders.lock().await;
-        orders.0.write_all(format!("{order}\n").as_bytes()).await?;
-        let answer = orders.1.next_line().await?.ok_or("the launcher has ended")?;
-        let answer: Value = serde_json::from_str(&answer)?;
+    pub fn order(&self, order: &str) -> Result<Value> {
+        let mut orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
+        orders.stdin.write_all(format!("{order}\n").as_bytes())?;
+        let answer = orders.answer()?;
         if answer["ok"] == true { Ok(answer) } else { Err(format!("{order}: {answer}").into()) }
     }
 
@@ -96,20 +99,26 @@ impl System {
     ///
     /// # Errors
     /// It gets no token.
-    pub async fn caller(&self, name: &str) -> Result<Caller> {
-        let answer = self.order(&format!("token {name}")).await?;
+    pub fn caller(&self, name: &str) -> Result<Caller> {
+        let answer = self.order(&format!("token {name}"))?;
         let token = answer["token"].as_str().ok_or("no token")?;
         Ok(Caller::new(&self.endpoints.http_url, token.to_owned()))
     }
+}
 
-    /// Ends the system and waits for its end.
-    ///
-    /// # Errors
-    /// The launcher can't be waited for.
-    pub async fn stop(mut self) -> Result<()> {
-        self.order("quit").await?;
-        drop(self.orders);
-        self._launcher.wait().await?;
-        Ok(())
+impl Orders {
+    fn answer(&mut self) -> Result<Value> {
+        let mut line = String::new();
+        self.answers.read_line(&mut line)?;
+        Ok(serde_json::from_str(&line)?)
+    }
+}
+
+impl Drop for System {
+    /// Waits for the end of everything, so that ports and files are free again.
+    fn drop(&mut self) {
+        let orders = self.orders.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let _ = orders.stdin.write_all(b"quit\n");
+        let _ = orders.launcher.wait();
     }
 }

@@ -1,6 +1,7 @@
 //! What the system tests and the demo need to use a running system as its callers do: an HTTP client, a WebSocket
 //! client, and the launcher that starts a whole system and ends it with the process.
 
+pub mod chart;
 pub mod http;
 pub mod launcher;
 pub mod socket;

@@ -1,1 +1,19 @@
-fn main() {}
+//! The whole system on real parts: the deployed template, the broker, the mapping's poller, IAM enforced.
+//!
+//! All tests share one system, which starts with the first of them and ends with the process. Each has tenants of its
+//! own, so they run side by side; those that disturb the system take it for themselves.
+
+#![expect(clippy::unwrap_used, reason = "what goes wrong in a test ends it")]
+
+mod aws;
+mod broker;
+mod faults;
+mod idempotency;
+mod order;
+mod permissions;
+mod requests;
+mod subscribers;
+mod support;
+mod tenants;
+mod tickets;
+mod way;

@@ -2,7 +2,7 @@
 
 use expedite::{
     adapters::{
-        amqp::AmqpBroker,
+        amqp::{AmqpBroker, Trust},
         dynamodb::MessagesTable,
         sdk_config,
         secret::BrokerSecret,
@@ -19,7 +19,7 @@ async fn main() -> Result<(), Error> {
     let sdk = sdk_config().await;
     let store = MessagesTable::new(&sdk, config::MESSAGES_TABLE.text()?, config::RETENTION_DAYS.parse()?);
     let secret = BrokerSecret::new(&sdk, config::BROKER_SECRET_ARN.text()?);
-    let broker = AmqpBroker::new(&config::BROKER_ENDPOINTS.list()?, secret)?;
+    let broker = AmqpBroker::new(&config::BROKER_ENDPOINTS.list()?, secret, Trust::native()?)?;
     broker.warm_up().await;
     let ingest = Ingest {
         store,

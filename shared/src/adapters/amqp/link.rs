@@ -15,12 +15,52 @@ use tokio::{
 };
 use tokio_rustls::{
     TlsConnector,
-    rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs, pki_types::ServerName},
+    rustls::{
+        ClientConfig, RootCertStore,
+        crypto::aws_lc_rs,
+        pki_types::{CertificateDer, ServerName},
+    },
 };
 use url::Url;
 
 /// What the broker may wait for a sign of life, in milliseconds; the broker's own limit is the same 30 s.
 const IDLE_TIMEOUT_MS: u32 = 30_000;
+
+/// Which certificates a broker may show.
+#[derive(Clone)]
+pub struct Trust(TlsConnector);
+
+/// No TLS client can be made of the certificates: there is none that can be used.
+#[derive(Debug, thiserror::Error)]
+#[error("TLS can't be set up: {0}")]
+pub struct NoTrust(String);
+
+impl Trust {
+    /// Those of the machine, or of the file that `SSL_CERT_FILE` names.
+    ///
+    /// # Errors
+    /// [`NoTrust`] where there is none.
+    pub fn native() -> Result<Self, NoTrust> {
+        Self::of(rustls_native_certs::load_native_certs().certs)
+    }
+
+    /// Those that these authorities have signed.
+    ///
+    /// # Errors
+    /// [`NoTrust`] where there is none that can be read.
+    pub fn of(authorities: Vec<CertificateDer<'static>>) -> Result<Self, NoTrust> {
+        let mut roots = RootCertStore::empty();
+        if roots.add_parsable_certificates(authorities).0 == 0 {
+            return Err(NoTrust("no authority's certificate can be read".to_owned()));
+        }
+        let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+            .with_safe_default_protocol_versions()
+            .map_err(|error| NoTrust(error.to_string()))?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        Ok(Self(TlsConnector::from(Arc::new(config))))
+    }
+}
 
 /// A connection with one session and one sender. Dropping it ends everything on it.
 pub(super) struct Link {
@@ -31,7 +71,12 @@ pub(super) struct Link {
 }
 
 impl Link {
-    pub(super) async fn open(endpoint: &Url, user: &Credentials, queue: &str) -> Result<Self, SendError> {
+    pub(super) async fn open(
+        endpoint: &Url,
+        trust: &Trust,
+        user: &Credentials,
+        queue: &str,
+    ) -> Result<Self, SendError> {
         let host = endpoint.host_str().unwrap_or_default();
         let tls = endpoint.scheme() == "amqp+ssl";
         let port = endpoint.port().unwrap_or(if tls { 5671 } else { 5672 });
@@ -39,7 +84,7 @@ impl Link {
         // A confirmed send is one small frame each way: Nagle would hold it back for 40 ms.
         socket.set_nodelay(true).map_err(unavailable)?;
         let connection = if tls {
-            open_connection(wrap(socket, host).await?, host, user).await?
+            open_connection(wrap(trust, socket, host).await?, host, user).await?
         } else {
             open_connection(socket, host, user).await?
         };
@@ -89,18 +134,12 @@ where
 
 /// Amazon MQ speaks TLS first on its AMQP port.
 async fn wrap(
+    trust: &Trust,
     socket: TcpStream,
     host: &str,
 ) -> Result<tokio_rustls::client::TlsStream<TcpStream>, SendError> {
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(unavailable)?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
     let name = ServerName::try_from(host.to_owned()).map_err(unavailable)?;
-    TlsConnector::from(Arc::new(config)).connect(name, socket).await.map_err(unavailable)
+    trust.0.connect(name, socket).await.map_err(unavailable)
 }
 
 fn unavailable(error: impl std::fmt::Display) -> SendError {

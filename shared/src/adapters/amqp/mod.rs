@@ -7,6 +7,7 @@
 mod link;
 mod message;
 
+pub use link::Trust;
 pub use message::{Undecodable, text_of};
 
 use crate::{
@@ -33,6 +34,7 @@ const IDLE_LIMIT: Duration = Duration::from_secs(20);
 pub struct AmqpBroker {
     endpoints: Vec<Url>,
     secret: BrokerSecret,
+    trust: Trust,
     open: Mutex<Slot>,
 }
 
@@ -52,16 +54,16 @@ pub struct BadEndpoint {
 }
 
 impl AmqpBroker {
-    /// Takes `amqp://` and `amqp+ssl://` endpoints, of which one is alive.
+    /// Takes `amqp://` and `amqp+ssl://` endpoints, of which one is alive, and whom to trust for the latter.
     ///
     /// # Errors
     /// [`BadEndpoint`] where there is none, or one can't be read.
-    pub fn new(endpoints: &[String], secret: BrokerSecret) -> Result<Self, BadEndpoint> {
+    pub fn new(endpoints: &[String], secret: BrokerSecret, trust: Trust) -> Result<Self, BadEndpoint> {
         let endpoints = endpoints.iter().map(|text| endpoint(text)).collect::<Result<Vec<_>, _>>()?;
         if endpoints.is_empty() {
             return Err(BadEndpoint { endpoint: "(none)".to_owned(), problem: "one is needed".to_owned() });
         }
-        Ok(Self { endpoints, secret, open: Mutex::default() })
+        Ok(Self { endpoints, secret, trust, open: Mutex::default() })
     }
 
     /// Opens the connection ahead of the first send, in the function's init phase. A failure is left to that send.
@@ -79,7 +81,7 @@ impl AmqpBroker {
         for endpoint in &self.endpoints {
             let credentials =
                 self.secret.credentials().await.map_err(|error| SendError::Refused(error.to_string()))?;
-            match Link::open(endpoint, &credentials, WORK_QUEUE).await {
+            match Link::open(endpoint, &self.trust, &credentials, WORK_QUEUE).await {
                 Ok(link) => return Ok(link),
                 Err(error) => {
                     if matches!(error, SendError::Refused(_)) {

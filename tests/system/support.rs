@@ -1,0 +1,54 @@
+//! The system that the tests share.
+
+use expedite_tests::launcher::System;
+use serde_json::Value;
+use std::{sync::OnceLock, time::Duration};
+use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+/// How long a message may take that nothing holds up.
+pub const SOON: Duration = Duration::from_secs(30);
+
+/// How long a message may take that a sweep has to find: it comes once a minute, and grace or a lease go before it.
+pub const AFTER_A_SWEEP: Duration = Duration::from_secs(150);
+
+/// The origin that may open sockets.
+pub const ORIGIN: &str = "https://console.example";
+
+static SYSTEM: OnceLock<Result<System, String>> = OnceLock::new();
+static USE: RwLock<()> = RwLock::const_new(());
+
+/// The running system. Short handler times keep leases short, so that a killed function is found out soon.
+pub fn system() -> &'static System {
+    let started = SYSTEM.get_or_init(|| {
+        let origins = format!("AllowedOrigins={ORIGIN}");
+        let parameters = ["HandlerTimeoutSeconds=5", "ProcessTimeoutSeconds=30", origins.as_str()];
+        let arguments: Vec<_> = parameters.iter().flat_map(|parameter| ["--parameter", parameter]).collect();
+        System::start("system-tests", &arguments).map_err(|error| error.to_string())
+    });
+    started.as_ref().unwrap()
+}
+
+/// The system beside other tests.
+pub async fn beside_others() -> (&'static System, RwLockReadGuard<'static, ()>) {
+    let guard = USE.read().await;
+    (system(), guard)
+}
+
+/// The system with no other test on it.
+pub async fn alone() -> (&'static System, RwLockWriteGuard<'static, ()>) {
+    let guard = USE.write().await;
+    (system(), guard)
+}
+
+/// The states of a message's timeline, oldest first.
+pub fn path(message: &Value) -> Vec<&str> {
+    let timeline = message["timeline"].as_array().unwrap();
+    timeline.iter().map(|entry| entry["state"].as_str().unwrap()).collect()
+}
+
+/// When a message came into a state for the first time, as RFC 3339 in UTC with milliseconds, which sorts as time does.
+pub fn first_at<'a>(message: &'a Value, state: &str) -> &'a str {
+    let timeline = message["timeline"].as_array().unwrap();
+    let entry = timeline.iter().find(|entry| entry["state"] == state);
+    entry.unwrap_or_else(|| panic!("never {state}: {message}"))["at"].as_str().unwrap()
+}

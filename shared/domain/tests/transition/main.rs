@@ -1,0 +1,10 @@
+//! What a message may become, and what it must never.
+
+#![expect(clippy::unwrap_used, reason = "a sample that can't be made fails its test")]
+
+mod accepting;
+mod attempts;
+mod matrix;
+mod owing;
+mod sample;
+mod walks;

@@ -1,3 +1,7 @@
 //! Functions and adapters without services.
 
+#![expect(clippy::unwrap_used, reason = "a test that can't be set up fails")]
+
+mod repository;
+mod state_machine;
 mod store;

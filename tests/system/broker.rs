@@ -2,7 +2,7 @@
 
 use crate::{
     aws::{environment, sdk},
-    support::{SOON, alone, beside_others},
+    support::{SOON, Without, alone, beside_others},
 };
 use expedite::{
     adapters::{
@@ -108,11 +108,11 @@ async fn it_reconnects_to_a_broker_that_was_killed() {
     let (broker, table) = (sender(system, None).await, messages(system).await);
     let (first, envelope) = stored(&table, 3).await;
     broker.send(&envelope, AT_ONCE).await.unwrap();
-    system.order("broker kill").unwrap();
+    let down = Without::broker(system);
     let (second, envelope) = stored(&table, 4).await;
     let error = broker.send(&envelope, AT_ONCE).await.unwrap_err();
     assert!(matches!(error, SendError::Unavailable(_)), "{error:?}");
-    system.order("broker start").unwrap();
+    down.end();
     broker.send(&envelope, AT_ONCE).await.unwrap();
     completed(&table, &first).await;
     completed(&table, &second).await;
@@ -124,9 +124,9 @@ async fn a_frozen_broker_costs_a_time_out_and_no_message() {
     let (broker, table) = (sender(system, None).await, messages(system).await);
     let (message, envelope) = stored(&table, 5).await;
     broker.warm_up().await;
-    system.order("broker freeze").unwrap();
+    let frozen = Without::answers_of_the_broker(system);
     let error = broker.send(&envelope, AT_ONCE).await.unwrap_err();
-    system.order("broker thaw").unwrap();
+    frozen.end();
     assert!(matches!(&error, SendError::Unavailable(text) if text.contains("no answer")), "{error:?}");
     broker.send(&envelope, AT_ONCE).await.unwrap();
     assert_eq!(completed(&table, &message).await.attempt, 1);

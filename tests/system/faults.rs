@@ -1,6 +1,6 @@
 //! What breaks, and what is lost by it: nothing.
 
-use crate::support::{AFTER_A_SWEEP, SOON, alone, path};
+use crate::support::{AFTER_A_SWEEP, SOON, Without, alone, path};
 use expedite_tests::launcher::System;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::json;
@@ -10,10 +10,11 @@ use std::process::Command;
 async fn messages_posted_while_the_broker_is_down_complete_once_it_is_up() {
     let (system, _guard) = alone().await;
     let caller = system.caller("broker-down").unwrap();
-    system.order("broker kill").unwrap();
+    let down = Without::broker(system);
     let answers: Vec<_> = stream::iter(0..12)
         .map(|number| {
-            let message = json!({"type": "demo", "priority": ["high", "low"][number % 2]});
+            let priority = ["high", "low"][number % 2];
+            let message = json!({"type": "demo", "priority": priority});
             let caller = &caller;
             async move { caller.post(&message).await }
         })
@@ -24,7 +25,7 @@ async fn messages_posted_while_the_broker_is_down_complete_once_it_is_up() {
     for answer in &answers {
         assert_eq!((answer.status.as_u16(), &answer.body["state"]), (202, &json!("accepted")), "{answer:?}");
     }
-    system.order("broker start").unwrap();
+    down.end();
     for answer in answers {
         let id = answer.body["id"].as_str().unwrap();
         let message = caller.wait_for(id, &["completed", "failed"], AFTER_A_SWEEP).await.unwrap();
@@ -37,12 +38,12 @@ async fn messages_posted_while_the_broker_is_down_complete_once_it_is_up() {
 async fn a_function_killed_in_the_middle_of_a_batch_loses_nothing() {
     let (system, _guard) = alone().await;
     let caller = system.caller("killed").unwrap();
-    system.order("poller stop").unwrap();
+    let paused = Without::poller(system);
     let mut ids = Vec::new();
     for _ in 0..10 {
         ids.push(caller.submit(&json!({"type": "demo", "payload": {"work_ms": 3000}})).await.unwrap());
     }
-    system.order("poller start").unwrap();
+    paused.end();
     for id in &ids {
         caller.wait_for(id, &["processing"], SOON).await.unwrap();
     }
@@ -57,14 +58,14 @@ async fn a_function_killed_in_the_middle_of_a_batch_loses_nothing() {
 async fn of_a_batch_with_poison_in_it_only_the_poison_fails() {
     let (system, _guard) = alone().await;
     let caller = system.caller("poison").unwrap();
-    system.order("poller stop").unwrap();
+    let paused = Without::poller(system);
     let poison = json!({"type": "demo", "max_attempts": 1, "payload": {"panic": true}});
     let poison = caller.submit(&poison).await.unwrap();
     let mut good = Vec::new();
     for _ in 0..9 {
         good.push(caller.submit(&json!({"type": "demo"})).await.unwrap());
     }
-    system.order("poller start").unwrap();
+    paused.end();
     let message = caller.wait_for(&poison, &["failed", "completed"], SOON).await.unwrap();
     assert_eq!(message["state"], "failed");
     assert!(message["reason"].as_str().unwrap().contains("panicked"), "{message}");

@@ -1,6 +1,6 @@
 //! Order by priority, on the real broker and through the real mapping.
 
-use crate::support::{SOON, alone, first_at};
+use crate::support::{SOON, Without, alone, first_at};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::{Value, json};
 
@@ -11,7 +11,7 @@ const IN_FLIGHT: usize = 50;
 async fn three_hundred_preloaded_messages_come_out_by_priority() {
     let (system, _guard) = alone().await;
     let caller = system.caller("order").unwrap();
-    system.order("poller stop").unwrap();
+    let paused = Without::poller(system);
     let ids: Vec<String> = stream::iter(0..300)
         .map(|number| {
             let priority = ["low", "high", "medium"][number % 3];
@@ -25,7 +25,7 @@ async fn three_hundred_preloaded_messages_come_out_by_priority() {
         .unwrap();
     let queued = caller.list("&state=queued").await.unwrap();
     assert_eq!(queued.len(), 300, "all are with the broker before the first one starts");
-    system.order("poller start").unwrap();
+    paused.end();
 
     let mut messages = Vec::new();
     for id in ids {

@@ -52,3 +52,44 @@ pub fn first_at<'a>(message: &'a Value, state: &str) -> &'a str {
     let entry = timeline.iter().find(|entry| entry["state"] == state);
     entry.unwrap_or_else(|| panic!("never {state}: {message}"))["at"].as_str().unwrap()
 }
+
+/// Processing is paused, or the broker down, until this goes, however the test ends.
+pub struct Without {
+    system: &'static System,
+    back: Option<&'static str>,
+}
+
+impl Without {
+    /// Stops the mapping's poller.
+    pub fn poller(system: &'static System) -> Self {
+        Self::ordered(system, "poller stop", "poller start")
+    }
+
+    /// Kills the broker; it comes back with the store that it left.
+    pub fn broker(system: &'static System) -> Self {
+        Self::ordered(system, "broker kill", "broker start")
+    }
+
+    /// Freezes the broker: connections stay open, and silent.
+    pub fn answers_of_the_broker(system: &'static System) -> Self {
+        Self::ordered(system, "broker freeze", "broker thaw")
+    }
+
+    fn ordered(system: &'static System, order: &str, back: &'static str) -> Self {
+        system.order(order).unwrap();
+        Self { system, back: Some(back) }
+    }
+
+    /// Brings it back.
+    pub fn end(mut self) {
+        self.system.order(self.back.take().unwrap()).unwrap();
+    }
+}
+
+impl Drop for Without {
+    fn drop(&mut self) {
+        if let Some(back) = self.back {
+            let _ = self.system.order(back);
+        }
+    }
+}

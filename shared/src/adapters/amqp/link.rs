@@ -1,4 +1,7 @@
-use crate::{adapters::secret::Credentials, ports::SendError};
+use crate::{
+    adapters::{secret::Credentials, system::SystemEntropy},
+    ports::{Entropy, SendError},
+};
 use fe2o3_amqp::{
     Connection, Sender, Session,
     connection::{ConnectionHandle, OpenError},
@@ -116,7 +119,8 @@ where
     S: AsyncRead + AsyncWrite + std::fmt::Debug + Send + Unpin + 'static,
 {
     Connection::builder()
-        .container_id("expedite")
+        // The broker takes it for a JMS client id, and of two connections with the same one it refuses the second.
+        .container_id(format!("expedite-{:032x}", SystemEntropy.bits()))
         .hostname(host)
         // The stream is encrypted already; the scheme keeps the crate from doing it again.
         .scheme("amqp")

@@ -5,6 +5,8 @@ pub mod chart;
 pub mod http;
 pub mod launcher;
 pub mod socket;
+pub mod tables;
+pub mod template;
 
 /// What goes wrong in a test ends it.
 pub type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that can't be set up fails")]
 
+mod architecture;
 mod repository;
 mod state_machine;
 mod store;

@@ -159,21 +159,23 @@ impl Fields {
             .unwrap_or_default()
     }
 
-    /// A time that has passed means now: a replay of the same body has to be read as the first one was.
     fn deliver_at(&mut self, now: Timestamp) -> Option<Timestamp> {
         if self.members.contains_key("delay_seconds") && self.members.contains_key("deliver_at") {
             self.fail::<()>("deliver_at", "can't stand beside delay_seconds: give one of the two");
         }
-        let latest = now.plus(MAX_DELAY);
-        let delay = format!("must be a whole number of seconds from 0 to {}", MAX_DELAY.as_secs());
-        if let Some(seconds) = self.take::<u64>("delay_seconds", &delay) {
-            let seconds = Duration::from_secs(seconds);
-            return if seconds > MAX_DELAY {
-                self.fail("delay_seconds", delay)
-            } else {
-                Some(now.plus(seconds))
-            };
-        }
+        let after_delay = self.delay().map(|delay| now.plus(delay));
+        let at_time = self.time(now.plus(MAX_DELAY));
+        after_delay.or(at_time)
+    }
+
+    fn delay(&mut self) -> Option<Duration> {
+        let must = format!("must be a whole number of seconds from 0 to {}", MAX_DELAY.as_secs());
+        let delay = Duration::from_secs(self.take("delay_seconds", &must)?);
+        if delay > MAX_DELAY { self.fail("delay_seconds", must) } else { Some(delay) }
+    }
+
+    /// A time that has passed means now: a replay of the same body has to be read as the first one was.
+    fn time(&mut self, latest: Timestamp) -> Option<Timestamp> {
         let must = "must be a time as in RFC 3339, 2026-01-31T08:15:00Z";
         let text: String = self.take("deliver_at", must)?;
         match parse_rfc3339(&text) {

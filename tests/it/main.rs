@@ -3,6 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a test that can't be set up fails")]
 
 mod architecture;
+mod events;
+mod http;
+mod ingest;
 mod repository;
 mod state_machine;
 mod store;

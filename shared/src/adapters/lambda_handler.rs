@@ -12,6 +12,7 @@
 //! | an `outcome` of any other form | failed; the reason says what could not be read |
 //! | a function error: an exception, a time-out, an exit | failed; the reason is `errorType: errorMessage` |
 //! | throttled, or Lambda not reachable | snoozed for some seconds, since the function never ran |
+//! | cut off while the function may have run | failed |
 //! | any other refusal of the call: no permission, no such function | failed; an operator must mend it |
 
 use crate::{
@@ -22,7 +23,7 @@ use aws_config::SdkConfig;
 use aws_sdk_lambda::{Client, error::SdkError, operation::invoke::InvokeError, primitives::Blob};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, value::RawValue};
-use std::time::Duration;
+use std::{error::Error, iter, time::Duration};
 
 /// How long a message waits when its function could not be started.
 const THROTTLED_WAIT: Duration = Duration::from_secs(5);
@@ -118,7 +119,7 @@ fn refused_call(error: &SdkError<InvokeError>) -> Verdict {
                 || service.is_resource_not_ready_exception()
                 || service.is_ec2_throttled_exception()
         }
-        None => matches!(error, SdkError::DispatchFailure(failure) if failure.is_io()),
+        None => never_connected(error),
     };
     if never_ran {
         Verdict::Snooze {
@@ -128,6 +129,13 @@ fn refused_call(error: &SdkError<InvokeError>) -> Verdict {
     } else {
         Verdict::Retry { after: None, reason: format!("the handler could not be called: {reason}") }
     }
+}
+
+/// A call that was cut off later may have run. Taken for one that did not, it would come back for ever, uncounted.
+fn never_connected(error: &SdkError<InvokeError>) -> bool {
+    iter::successors(error.source(), |&error| error.source())
+        .filter_map(|error| error.downcast_ref::<hyper_util::client::legacy::Error>())
+        .any(hyper_util::client::legacy::Error::is_connect)
 }
 
 fn function_error(answer: &[u8]) -> Verdict {

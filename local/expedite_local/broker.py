@@ -26,7 +26,7 @@ class Broker:
 
     def start(self) -> None:
         """Starts it and comes back at once."""
-        command = java.command("broker", *self._arguments, options=("-Xmx768m",))
+        command = java.command("broker", *self._arguments, heap="768m")
         self.part = Part("broker", command, java.environment(), self._log)
 
     def wait_until_ready(self) -> None:

@@ -27,7 +27,7 @@ class Poller:
     def start(self) -> None:
         """Starts it and comes back at once."""
         self._said_before = self._polls()
-        command = java.command("poller", *self._arguments, options=("-Xmx256m",))
+        command = java.command("poller", *self._arguments, heap="256m")
         self.part = Part("poller", command, self._environment, self._log)
 
     def wait_until_ready(self) -> None:

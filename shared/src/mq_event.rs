@@ -9,17 +9,14 @@ use crate::{
     adapters::amqp,
     envelope::{Envelope, NotAnEnvelope},
 };
-use aws_lambda_events::activemq::ActiveMqMessage;
 use base64::{Engine, engine::general_purpose::STANDARD};
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
 /// One message of a batch.
 #[derive(Debug)]
 pub struct Delivery {
     /// The broker's name for it, for the logs.
     pub message_id: String,
-    /// Whether the broker says that it was delivered before. A hint: attempts are counted in the table.
-    pub redelivered: bool,
     /// What it holds.
     pub content: Result<Envelope, Unreadable>,
 }
@@ -27,10 +24,7 @@ pub struct Delivery {
 /// Why a message of a batch can't be read. It does not pass.
 #[derive(Debug, thiserror::Error)]
 pub enum Unreadable {
-    /// The message is no object, or its known fields have impossible types.
-    #[error("the message has an unknown shape: {0}")]
-    Shape(String),
-    /// It has no data.
+    /// The message has no data, or is no object at all.
     #[error("the message has no data")]
     Empty,
     /// The data is not base64.
@@ -58,56 +52,16 @@ pub struct NotABatch;
 /// Only where there is no list of messages. What is wrong with a message is said in its place.
 pub fn deliveries(mut event: Value) -> Result<Vec<Delivery>, NotABatch> {
     match event.get_mut("messages").map(Value::take) {
-        Some(Value::Array(messages)) => Ok(messages.into_iter().map(delivery).collect()),
+        Some(Value::Array(messages)) => Ok(messages.iter().map(delivery).collect()),
         _ => Err(NotABatch),
     }
 }
 
-fn delivery(message: Value) -> Delivery {
-    let name = message.get("messageID").and_then(Value::as_str).unwrap_or("unnamed").to_owned();
-    match normalise(message) {
-        Ok(message) => Delivery {
-            message_id: name,
-            redelivered: message.redelivered,
-            content: message.data.ok_or(Unreadable::Empty).and_then(|data| envelope(&data)),
-        },
-        Err(unreadable) => Delivery { message_id: name, redelivered: false, content: Err(unreadable) },
-    }
-}
-
-/// Gives every field that the crate's type insists on the form that it takes.
-fn normalise(message: Value) -> Result<ActiveMqMessage, Unreadable> {
-    let Value::Object(given) = message else {
-        return Err(Unreadable::Shape("it is no object".to_owned()));
-    };
-    let text = |name: &str| given.get(name).and_then(Value::as_str);
-    let destination = given.get("destination").and_then(Value::as_object);
-    let queue = destination.and_then(|d| d.get("physicalName").or_else(|| d.get("physicalname")));
-    let normal = json!({
-        "messageID": text("messageID"),
-        "messageType": text("messageType"),
-        "correlationID": text("correlationID").or_else(|| text("correlationId")),
-        "replyTo": text("replyTo").filter(|reply| *reply != "null"),
-        "data": text("data"),
-        "timestamp": number(&given, "timestamp"),
-        "deliveryMode": number(&given, "deliveryMode"),
-        "expiration": number(&given, "expiration"),
-        "priority": number(&given, "priority"),
-        "brokerInTime": number(&given, "brokerInTime"),
-        "brokerOutTime": number(&given, "brokerOutTime"),
-        "redelivered": given.get("redelivered").is_some_and(|flag| *flag == true || *flag == "true"),
-        "destination": {"physicalName": queue.and_then(Value::as_str)},
-        "properties": {},
-    });
-    serde_json::from_value(normal).map_err(|error| Unreadable::Shape(error.to_string()))
-}
-
-/// A number, also one in quotes; zero where there is none, since nothing here depends on it.
-fn number(given: &Map<String, Value>, name: &str) -> i64 {
-    match given.get(name) {
-        Some(Value::Number(number)) => number.as_i64().unwrap_or_default(),
-        Some(Value::String(text)) => text.parse().unwrap_or_default(),
-        _ => 0,
+fn delivery(message: &Value) -> Delivery {
+    let text = |name| message.get(name).and_then(Value::as_str);
+    Delivery {
+        message_id: text("messageID").unwrap_or("unnamed").to_owned(),
+        content: text("data").ok_or(Unreadable::Empty).and_then(envelope),
     }
 }
 

@@ -2,10 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that can't be set up fails")]
 
+mod amqp;
 mod architecture;
 mod events;
 mod http;
 mod ingest;
+mod lambda_handler;
+mod process;
 mod repository;
 mod state_machine;
 mod store;

@@ -1,0 +1,140 @@
+//! Batches from the broker's mapping.
+
+mod attempts;
+mod batches;
+mod doubts;
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use expedite::{
+    conformance::{NOON, payload, submission, tenant},
+    domain::{Event, Message, Priority, Submission, transition},
+    envelope::Envelope,
+    fakes::{FakeClock, FakeEntropy, FakeStore},
+    handler::{Handler, Job, Verdict},
+    mq_event::deliveries,
+    ports::{Clock, Key, MessageStore},
+};
+use process::{BatchError, Limits, Process, Report};
+use serde_json::{Value, json};
+use std::{
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+/// How long an attempt may take in these tests.
+const TIMEOUT: u64 = 30;
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// The function over doubles. Its handler remembers its jobs, works for a moment, and ends them as it is told.
+struct Rig {
+    store: FakeStore,
+    clock: FakeClock,
+    entropy: FakeEntropy,
+    verdict: fn(&Job) -> Verdict,
+    /// How long a job works.
+    work: Duration,
+    /// How much later it is after each job.
+    pace: Duration,
+    concurrency: usize,
+    jobs: Mutex<Vec<Job>>,
+    running: AtomicUsize,
+    most_at_once: AtomicUsize,
+}
+
+impl Handler for &Rig {
+    async fn handle(&self, job: Job) -> Verdict {
+        let running = self.running.fetch_add(1, Ordering::SeqCst) + 1;
+        self.most_at_once.fetch_max(running, Ordering::SeqCst);
+        self.jobs.lock().unwrap().push(job.clone());
+        tokio::time::sleep(self.work).await;
+        self.clock.advance(self.pace);
+        self.running.fetch_sub(1, Ordering::SeqCst);
+        (self.verdict)(&job)
+    }
+}
+
+impl Rig {
+    fn new(verdict: fn(&Job) -> Verdict) -> Self {
+        Self {
+            store: FakeStore::default(),
+            clock: FakeClock::at(NOON),
+            entropy: FakeEntropy::default(),
+            verdict,
+            work: Duration::from_millis(100),
+            pace: Duration::ZERO,
+            concurrency: 10,
+            jobs: Mutex::default(),
+            running: AtomicUsize::new(0),
+            most_at_once: AtomicUsize::new(0),
+        }
+    }
+
+    fn done() -> Self {
+        Self::new(|_| Verdict::Done)
+    }
+
+    /// Puts the messages behind a batch into the table, as its senders did.
+    fn seed(&self, batch: &Value) {
+        for delivery in deliveries(batch.clone()).unwrap() {
+            let Ok(envelope) = delivery.content else { continue };
+            let submission = Submission {
+                id: envelope.id,
+                kind: envelope.kind.clone(),
+                priority: envelope.priority,
+                ..submission(&envelope.tenant, 0)
+            };
+            let message = Message::accept(submission, NOON);
+            let queued = transition(&message, Event::HandedOver { epoch: 1 }, NOON).unwrap();
+            self.store.put(queued, envelope.payload);
+        }
+    }
+
+    /// With ten minutes' time.
+    async fn run(&self, batch: Value) -> Result<Report, BatchError> {
+        self.run_within(batch, 600).await
+    }
+
+    async fn run_within(&self, batch: Value, seconds: u64) -> Result<Report, BatchError> {
+        let process = Process {
+            store: &self.store,
+            handler: self,
+            clock: &self.clock,
+            entropy: &self.entropy,
+            limits: Limits::new(self.concurrency, TIMEOUT),
+        };
+        process.run(batch, self.clock.now().plus(Duration::from_secs(seconds))).await
+    }
+
+    fn jobs(&self) -> Vec<Job> {
+        self.jobs.lock().unwrap().clone()
+    }
+
+    async fn message(&self, number: u128) -> Message {
+        let key = Key { tenant: tenant("acme"), id: submission(&tenant("acme"), number).id };
+        (&self.store).read(&key).await.unwrap().unwrap()
+    }
+}
+
+/// A batch of text messages: number, priority, epoch.
+fn batch(messages: &[(u128, Priority, u32)]) -> Value {
+    let message = |&(number, priority, epoch): &(u128, Priority, u32)| {
+        let Submission { tenant, id, kind, .. } = submission(&tenant("acme"), number);
+        let payload = payload(&format!(r#"{{"n":{number}}}"#));
+        let envelope = Envelope { id, tenant, kind, epoch, attempt: 0, priority, payload };
+        let data = STANDARD.encode(envelope.to_json().unwrap());
+        json!({"messageID": format!("ID:{id}.{epoch}"), "messageType": "jms/text-message", "data": data})
+    };
+    json!({"eventSource": "aws:mq", "messages": messages.iter().map(message).collect::<Vec<_>>()})
+}
+
+fn medium(numbers: impl IntoIterator<Item = u128>) -> Value {
+    batch(&numbers.into_iter().map(|number| (number, Priority::Medium, 1)).collect::<Vec<_>>())
+}
+
+fn recorded(count: usize) -> Report {
+    Report { recorded: count, ..Report::default() }
+}

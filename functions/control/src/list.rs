@@ -8,7 +8,11 @@ use expedite::{
 };
 use lambda_http::{Body, Request, RequestExt, Response};
 use serde_json::json;
-use std::{collections::HashMap, fmt::Display, str::FromStr};
+use std::{
+    collections::{BTreeSet, HashMap},
+    fmt::Display,
+    str::FromStr,
+};
 
 /// How many messages a page has at most, and how many where the caller names no limit.
 const LIMIT: usize = 100;
@@ -65,11 +69,12 @@ impl Query {
     fn read(request: &Request) -> Result<Self, Problem> {
         let given = request.query_string_parameters();
         let mut errors = Vec::new();
-        let mut names: Vec<_> = given.iter().map(|(name, _)| name).collect();
-        names.dedup();
+        let names: BTreeSet<_> = given.iter().map(|(name, _)| name).collect();
         for name in names {
             if !PARAMETERS.split(", ").any(|known| known == name) {
                 errors.push(FieldError::new(name, format!("is not a parameter; there are {PARAMETERS}")));
+            } else if given.all(name).is_some_and(|values| values.len() > 1) {
+                errors.push(FieldError::new(name, "stands more than once"));
             }
         }
         let text = |name| given.first(name);

@@ -21,6 +21,21 @@ pub fn from_tenant(name: &str, tenant: &str) -> Request {
     changed(name, |event| event["requestContext"]["authorizer"]["jwt"]["claims"]["sub"] = json!(tenant))
 }
 
+/// A request with these query parameters.
+pub fn with_query(name: &str, parameters: &[(&str, &str)]) -> Request {
+    let pairs: Vec<_> = parameters.iter().map(|(name, value)| format!("{name}={}", escaped(value))).collect();
+    // The runtime's crate reads the raw form alone.
+    changed(name, |event| event["rawQueryString"] = json!(pairs.join("&")))
+}
+
+fn escaped(text: &str) -> String {
+    let escape = |byte: u8| match byte {
+        plain if plain.is_ascii_alphanumeric() => char::from(plain).to_string(),
+        other => format!("%{other:02X}"),
+    };
+    text.bytes().map(escape).collect()
+}
+
 /// An answer.
 #[derive(Debug)]
 pub struct Answer {
@@ -46,6 +61,11 @@ impl Answer {
 
     pub fn header(&self, name: &str) -> Option<&str> {
         self.response.headers().get(name).map(|value| value.to_str().unwrap())
+    }
+
+    /// The body to the letter.
+    pub fn text(&self) -> &str {
+        str::from_utf8(self.response.body()).unwrap()
     }
 
     /// The fields that the answer complains about, sorted.

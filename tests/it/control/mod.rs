@@ -1,0 +1,56 @@
+//! `GET /v1/messages/{id}`, `GET /v1/messages`, `POST /v1/tickets`.
+
+mod listing;
+mod reading;
+mod tickets;
+
+use crate::http::Answer;
+use control::Control;
+use expedite::{
+    conformance::{NOON, payload},
+    domain::Message,
+    fakes::{FakeClock, FakeConnections, FakeEntropy, FakeStore, Fault},
+};
+use lambda_http::Request;
+
+/// The function over doubles.
+struct Rig {
+    store: FakeStore,
+    connections: FakeConnections,
+    clock: FakeClock,
+    entropy: FakeEntropy,
+}
+
+impl Rig {
+    /// With these messages in its table.
+    fn with(messages: impl IntoIterator<Item = Message>) -> Self {
+        let store = FakeStore::default();
+        for message in messages {
+            store.put(message, payload(r#"{"n":1.10}"#));
+        }
+        Self {
+            store,
+            connections: FakeConnections::default(),
+            clock: FakeClock::at(NOON),
+            entropy: FakeEntropy::default(),
+        }
+    }
+
+    async fn ask(&self, request: Request) -> Answer {
+        let control = Control {
+            messages: &self.store,
+            tickets: &self.connections,
+            clock: &self.clock,
+            entropy: &self.entropy,
+            tenant_claim: "sub".to_owned(),
+        };
+        Answer::of(control.handle(&request).await)
+    }
+}
+
+/// Refuses call number `call` of this request to the messages, from 0, which must be said to pass.
+async fn check_unavailable(rig: &Rig, request: Request, call: usize) {
+    rig.store.faults.order(std::iter::repeat_n(None, call).chain([Some(Fault::Refused)]));
+    let answer = rig.ask(request).await;
+    assert_eq!((answer.status, answer.header("retry-after")), (503, Some("2")), "call {call}");
+}

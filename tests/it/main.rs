@@ -4,12 +4,14 @@
 
 mod amqp;
 mod architecture;
-mod control;
 mod events;
+mod fanout;
 mod http;
 mod ingest;
 mod lambda_handler;
 mod process;
+mod relay;
 mod repository;
 mod state_machine;
 mod store;
+mod stream;

@@ -132,6 +132,7 @@ async fn lists_newest_first(store: &(impl MessageStore + TenantIndex), tenant: &
     let mut seen = Vec::new();
     loop {
         let page = store.page(tenant, seen.last().copied(), 3).await.unwrap();
+        assert!(!page.more || !page.positions.is_empty(), "a page must lead on");
         seen.extend(page.positions);
         if !page.more {
             break;

@@ -4,6 +4,7 @@
 
 mod amqp;
 mod architecture;
+mod control;
 mod events;
 mod fanout;
 mod http;

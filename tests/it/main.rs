@@ -16,3 +16,4 @@ mod repository;
 mod state_machine;
 mod store;
 mod stream;
+mod websocket;

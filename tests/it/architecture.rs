@@ -101,8 +101,11 @@ fn only_stores_make_a_message_from_its_fields() {
 #[test]
 fn a_main_only_wires() {
     for function in functions() {
-        let lines = repository::read(&format!("functions/{function}/src/main.rs")).lines().count();
-        assert!(lines < 40, "{function}'s main.rs has {lines} lines");
+        let main = repository::read(&format!("functions/{function}/src/main.rs"));
+        let (imports, wiring) = main.split_once("#[tokio::main").unwrap();
+        assert!(!imports.contains("fn "), "{function} wires before its main");
+        let lines = wiring.lines().count();
+        assert!(lines < 30, "{function}'s main.rs has {lines} lines behind its imports");
     }
 }
 

@@ -8,11 +8,15 @@ use expedite::{
     conformance::{NOON, tenant},
     domain::Topic,
     fakes::{FakeConnections, FakePush, Fault},
-    ports::{Connection, ConnectionId, Connections, StoreError},
+    ports::{Connection, ConnectionId, Connections, Push, PushError, StoreError},
 };
 use fanout::{Fanout, Report};
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
+use std::{
+    collections::BTreeSet,
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
 
 /// The function over doubles.
 #[derive(Default)]
@@ -186,6 +190,46 @@ async fn a_slow_socket_gets_a_second_try() {
         assert_eq!(rig.run(typed("dynamodb/insert")).await.unwrap(), expected);
         assert!((&rig.connections).find(&slow).await.unwrap().is_some(), "slow is not gone");
     }
+}
+
+/// A socket that takes a moment for each frame, and breaks on the first one.
+#[derive(Default)]
+struct Careful {
+    under_way: AtomicUsize,
+    most: AtomicUsize,
+    frames: AtomicUsize,
+}
+
+impl Push for &Careful {
+    async fn push(&self, _: &ConnectionId, _: &str) -> Result<(), PushError> {
+        let under_way = self.under_way.fetch_add(1, Ordering::SeqCst) + 1;
+        self.most.fetch_max(under_way, Ordering::SeqCst);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        self.under_way.fetch_sub(1, Ordering::SeqCst);
+        match self.frames.fetch_add(1, Ordering::SeqCst) {
+            0 => Err(PushError::Failed("ordered by the test".to_owned())),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Two frames under way to one socket could arrive in either order.
+#[tokio::test(start_paused = true)]
+async fn a_socket_gets_one_frame_after_the_other() {
+    let rig = Rig::default();
+    let socket = rig.subscribe("a", "acme", &["all"]).await;
+    let push = Careful::default();
+    let fanout = Fanout { connections: &rig.connections, push: &push };
+    let changes = (1..=300).map(|number| record("dynamodb/insert", &of(number, "acme", "mail"))).collect();
+    let report = fanout.run(serde_json::from_value(batch(changes)).unwrap()).await.unwrap();
+    let frames = push.frames.load(Ordering::SeqCst);
+    assert_eq!(report, Report { updates: 300, pushed: frames - 1, failed: 1, ..Report::default() });
+    assert!(frames > 2, "the frames behind the broken one are sent");
+    assert_eq!(push.most.load(Ordering::SeqCst), 1);
+    assert!(
+        (&rig.connections).find(&socket).await.unwrap().is_some(),
+        "a failed push says nothing of the socket"
+    );
 }
 
 /// Only this brings the batch back; nothing was pushed yet, so nothing comes twice.

@@ -2,7 +2,7 @@
 
 use aws_sdk_dynamodb::{
     Client, Config,
-    config::{BehaviorVersion, Credentials, Region},
+    config::{BehaviorVersion, Credentials, Region, retry::RetryConfig},
     types::AttributeValue,
 };
 use expedite::{
@@ -10,11 +10,18 @@ use expedite::{
     conformance::{self, NOON, payload, submission, tenant},
     domain::{Event, Lease, Message, Outcome, Owner, Topic, transition},
     fakes::{FakeConnections, FakeStore},
-    ports::{Connection, ConnectionId, Connections, MessageStore, Tickets},
+    ports::{
+        Connection, ConnectionId, Connections, Created, DUE_SHARDS, DueIndex, Key, MessageStore, StoreError,
+        Subscribers, Tickets,
+    },
     ticket,
 };
 use expedite_tests::tables::{self, Tables};
-use std::{collections::BTreeMap, time::Duration};
+use futures_util::future::join_all;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 use tokio::{net::TcpListener, sync::oneshot};
 
 const DAY: i64 = 24 * 60 * 60;
@@ -126,6 +133,93 @@ async fn connections_subscriptions_and_tickets_expire() {
         (format!("ticket#{hash} ticket"), Some(30)),
     ];
     assert_eq!(rows, expected.into());
+}
+
+/// The suite's pages are smaller than the tables' own: 100 keys in a read, 100 due messages, 500 subscribers.
+#[tokio::test]
+async fn what_fills_several_pages_is_read_whole() {
+    let embedded = Embedded::start().await;
+    let (store, owner) = (embedded.messages(), tenant("acme"));
+    let messages: Vec<_> = (0..420).map(|number| Message::accept(submission(&owner, number), NOON)).collect();
+    let payload = payload("{}");
+    for created in join_all(messages.iter().map(|message| store.create(message, &payload))).await {
+        assert_eq!(created.unwrap(), Created::New);
+    }
+    let keys: BTreeSet<_> = messages.iter().map(Key::of).collect();
+    let read = store.read_many(&Vec::from_iter(keys.clone())).await.unwrap();
+    assert_eq!(read.iter().map(Key::of).collect::<BTreeSet<_>>(), keys);
+    assert_eq!(all_due(&store).await, (Vec::from_iter(keys), vec![]));
+
+    let store = embedded.connections();
+    let open = async |number: usize| {
+        let id = ConnectionId(format!("c{number:03}"));
+        let connection = Connection { id, tenant: owner.clone(), topics: Vec::new(), expires_at: NOON };
+        store.open(&connection).await.unwrap();
+        assert!(store.subscribe(&connection, &[Topic::All]).await.unwrap());
+        connection.id
+    };
+    let opened = join_all((0..501).map(open)).await;
+    let first = store.page(&owner, &Topic::All, None).await.unwrap();
+    assert_eq!(first.connections, opened[..500]);
+    let second = store.page(&owner, &Topic::All, first.next).await.unwrap();
+    assert_eq!((second.connections, second.next), (opened[500..].to_vec(), None));
+}
+
+/// Everything that is due an hour after noon, sorted: the keys, and the entries that name no message.
+async fn all_due(store: &impl DueIndex) -> (Vec<Key>, Vec<String>) {
+    let (mut keys, mut unreadable) = (Vec::new(), Vec::new());
+    for shard in 0..DUE_SHARDS {
+        let mut after = None;
+        loop {
+            let page = store.due(shard, NOON.plus(Duration::from_secs(3_600)), after).await.unwrap();
+            keys.extend(page.keys);
+            unreadable.extend(page.unreadable);
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
+    }
+    keys.sort();
+    (keys, unreadable)
+}
+
+/// Nobody may write such items. If somebody does, they hold up nothing but themselves.
+#[tokio::test]
+async fn items_that_are_no_messages_are_passed_over() {
+    let embedded = Embedded::start().await;
+    let store = embedded.messages();
+    let good = Message::accept(submission(&tenant("acme"), 1), NOON);
+    let bad = Key { tenant: tenant("acme"), id: submission(&tenant("acme"), 2).id };
+    let name = format!("acme#{}", bad.id);
+    store.create(&good, &payload("{}")).await.unwrap();
+    for (pk, sk) in [("garbage", "message"), (&name, "message"), (&name, "payload")] {
+        let put = embedded.client.put_item().table_name(&embedded.tables.messages);
+        let put =
+            put.item("pk", AttributeValue::S(pk.to_owned())).item("sk", AttributeValue::S(sk.to_owned()));
+        let put = put.item("payload", AttributeValue::S("{".to_owned()));
+        let due = put.item("due_shard", AttributeValue::S("0".to_owned()));
+        due.item("due_at", AttributeValue::N("0".to_owned())).send().await.unwrap();
+    }
+    let (keys, unreadable) = all_due(&store).await;
+    assert_eq!(unreadable, ["garbage"]);
+    assert!(keys.contains(&Key::of(&good)) && keys.contains(&bad));
+    assert_eq!(store.read_many(&[bad.clone(), Key::of(&good)]).await.unwrap(), [good]);
+    assert!(matches!(store.read(&bad).await, Err(StoreError::Corrupt(why)) if why.contains("missing")));
+    assert!(matches!(store.read_payload(&bad).await, Err(StoreError::Corrupt(why)) if why.contains(&name)));
+}
+
+/// Whether an operator has to mend something, or waiting helps.
+#[tokio::test]
+async fn a_table_that_fails_says_whether_it_passes() {
+    let embedded = Embedded::start().await;
+    let key = Key { tenant: tenant("acme"), id: submission(&tenant("acme"), 1).id };
+    let missing = MessagesTable::with_client(embedded.client.clone(), "missing".to_owned(), 3);
+    assert!(matches!(missing.read(&key).await, Err(StoreError::Refused(_))));
+    let nowhere = embedded.client.config().to_builder().endpoint_url("http://127.0.0.1:1");
+    let nowhere = nowhere.retry_config(RetryConfig::disabled()).build();
+    let unreachable = MessagesTable::with_client(Client::from_conf(nowhere), "messages".to_owned(), 3);
+    assert!(matches!(unreachable.read(&key).await, Err(StoreError::Unavailable(_))));
 }
 
 /// The attribute by which DynamoDB removes an item is the one that the adapters write.

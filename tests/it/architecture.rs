@@ -55,7 +55,9 @@ fn functions() -> BTreeSet<String> {
 
 fn is_sdk(name: &str) -> bool {
     let name = name.replace('-', "_");
-    ["aws_sdk_", "aws_config", "aws_smithy", "fe2o3", "serde_amqp"].iter().any(|sdk| name.starts_with(sdk))
+    ["aws_sdk_", "aws_config", "aws_smithy", "fe2o3", "serde_amqp", "hyper"]
+        .iter()
+        .any(|sdk| name.starts_with(sdk))
 }
 
 #[test]

@@ -131,7 +131,7 @@ impl Message {
     /// A new message, accepted at `now`.
     ///
     /// A high one bypasses its delay. A time that has passed means now. One whose time is further off than the broker
-    /// is trusted with ([`HANDOVER_WINDOW`](crate::Owed)) waits in the table for the relay, any other one is
+    /// is trusted with (15 minutes) waits in the table for the relay, any other one is
     /// `ingest`'s to hand over.
     pub fn accept(submission: Submission, now: Timestamp) -> Self {
         let asked = submission.deliver_at.unwrap_or(now).max(now);

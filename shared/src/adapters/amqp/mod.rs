@@ -7,7 +7,7 @@
 mod link;
 mod message;
 
-pub use link::Trust;
+pub use link::{NoTrust, Trust};
 pub use message::{Undecodable, text_of};
 
 use crate::{

@@ -90,7 +90,8 @@ async fn serve(listener: &TcpListener, reply: Reply) -> Call {
 async fn check(reply: Reply) -> (Verdict, Call) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let handler = handler(&listener);
-    join!(handler.handle(job()), serve(&listener, reply))
+    // It listens no longer than for one call.
+    join!(handler.handle(job()), async move { serve(&listener, reply).await })
 }
 
 #[tokio::test]

@@ -171,7 +171,8 @@ async fn all_due(store: &impl DueIndex) -> (Vec<Key>, Vec<String>) {
     for shard in 0..DUE_SHARDS {
         let mut after = None;
         loop {
-            let page = store.due(shard, NOON.plus(Duration::from_secs(3_600)), after).await.unwrap();
+            let page = store.due(shard, NOON.plus(Duration::from_secs(3_600)), after.clone()).await.unwrap();
+            assert!(page.next.is_none() || page.next != after, "a page must lead on");
             keys.extend(page.keys);
             unreadable.extend(page.unreadable);
             after = page.next;

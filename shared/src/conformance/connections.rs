@@ -48,7 +48,8 @@ async fn subscribers(store: &impl Subscribers, owner: &Tenant, topic: &Topic) ->
     let mut all = Vec::new();
     let mut after = None;
     loop {
-        let page = store.page(owner, topic, after).await.unwrap();
+        let page = store.page(owner, topic, after.clone()).await.unwrap();
+        assert!(page.next.is_none() || page.next != after, "a page must lead on");
         all.extend(page.connections);
         after = page.next;
         if after.is_none() {

@@ -169,9 +169,11 @@ async fn a_closed_socket_is_forgotten_and_the_others_are_served() {
     let gone = rig.subscribe("a", "acme", &["all"]).await;
     let open = rig.subscribe("b", "acme", &["all"]).await;
     rig.push.set_gone(&gone);
-    let report = rig.run(typed("dynamodb/insert")).await.unwrap();
-    assert_eq!(report, Report { updates: 1, pushed: 1, gone: 1, ..Report::default() });
-    assert_eq!(rig.frames(&open).len(), 1);
+    let changes = (1..=300).map(|number| record("dynamodb/insert", &of(number, "acme", "mail")));
+    let report = rig.run(batch(changes.collect())).await.unwrap();
+    let frames = rig.frames(&open).len();
+    assert!(frames > 1, "and the first one tells");
+    assert_eq!(report, Report { updates: 300, pushed: frames, gone: 1, ..Report::default() });
     assert_eq!((&rig.connections).find(&gone).await.unwrap(), None);
     assert_eq!(rig.run(typed("dynamodb/modify")).await.unwrap().gone, 0);
 }

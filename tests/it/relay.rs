@@ -2,6 +2,7 @@
 
 use crate::{
     events::{event, typed},
+    store::Embedded,
     stream::{batch, record},
 };
 use expedite::{
@@ -216,6 +217,19 @@ async fn the_sweep_pages_past_what_it_cannot_handle() {
     let lost = rig.message(0).await;
     assert_eq!((lost.state, lost.version), (State::Accepted, 1), "it stays due, and is said every minute");
     assert_eq!(rig.sweep().await, Report { failed: 14, ..Report::default() });
+}
+
+/// The double has nothing that can't be read, so this sweep goes over a table.
+#[tokio::test]
+async fn the_sweep_passes_over_what_is_no_message() {
+    let embedded = Embedded::start().await;
+    embedded.spoil().await;
+    let (store, rig) = (embedded.messages(), Rig::at(NOON.plus(HOUR)));
+    store.create(&accepted(1, NOON), &payload("{}")).await.unwrap();
+    let relay = Relay { store, broker: &rig.broker, clock: &rig.clock, entropy: &rig.entropy };
+    let report = relay.run(event("schedule/sweep"), rig.clock.now().plus(MINUTE)).await.unwrap();
+    let expected = Report { handed_over: 1, unreadable: 1, failed: 1, ..Report::default() };
+    assert_eq!(report, expected, "one names no message, and one can't be read");
 }
 
 #[tokio::test]

@@ -27,14 +27,14 @@ use tokio::{net::TcpListener, sync::oneshot};
 const DAY: i64 = 24 * 60 * 60;
 
 /// An embedded DynamoDB with the template's tables. It ends with the test.
-struct Embedded {
+pub struct Embedded {
     client: Client,
     tables: Tables,
     _stop: oneshot::Sender<()>,
 }
 
 impl Embedded {
-    async fn start() -> Self {
+    pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let config = Config::builder()
             .behavior_version(BehaviorVersion::latest())
@@ -52,12 +52,30 @@ impl Embedded {
         Self { client, tables, _stop: stop }
     }
 
-    fn messages(&self) -> MessagesTable {
+    pub fn messages(&self) -> MessagesTable {
         MessagesTable::with_client(self.client.clone(), self.tables.messages.clone(), 3)
     }
 
     fn connections(&self) -> ConnectionsTable {
         ConnectionsTable::with_client(self.client.clone(), self.tables.connections.clone())
+    }
+
+    /// Puts items there that nobody may write: one that names no message, and one that names it and is none. Both are
+    /// due.
+    pub async fn spoil(&self) -> Key {
+        let key = Key { tenant: tenant("acme"), id: submission(&tenant("acme"), 0xbad).id };
+        let name = format!("acme#{}", key.id);
+        let text = |text: &str| AttributeValue::S(text.to_owned());
+        let put = |pk: &str, sk: &str| {
+            let put = self.client.put_item().table_name(&self.tables.messages);
+            put.item("pk", text(pk)).item("sk", text(sk))
+        };
+        for pk in ["garbage", &name] {
+            let due = put(pk, "message").item("due_shard", text("0"));
+            due.item("due_at", AttributeValue::N("0".to_owned())).send().await.unwrap();
+        }
+        put(&name, "payload").item("payload", text("{")).send().await.unwrap();
+        key
     }
 
     /// When each item of a table expires, in seconds since [`NOON`], by its keys.
@@ -185,29 +203,20 @@ async fn all_due(store: &impl DueIndex) -> (Vec<Key>, Vec<String>) {
     (keys, unreadable)
 }
 
-/// Nobody may write such items. If somebody does, they hold up nothing but themselves.
 #[tokio::test]
 async fn items_that_are_no_messages_are_passed_over() {
     let embedded = Embedded::start().await;
     let store = embedded.messages();
     let good = Message::accept(submission(&tenant("acme"), 1), NOON);
-    let bad = Key { tenant: tenant("acme"), id: submission(&tenant("acme"), 2).id };
-    let name = format!("acme#{}", bad.id);
     store.create(&good, &payload("{}")).await.unwrap();
-    for (pk, sk) in [("garbage", "message"), (&name, "message"), (&name, "payload")] {
-        let put = embedded.client.put_item().table_name(&embedded.tables.messages);
-        let put =
-            put.item("pk", AttributeValue::S(pk.to_owned())).item("sk", AttributeValue::S(sk.to_owned()));
-        let put = put.item("payload", AttributeValue::S("{".to_owned()));
-        let due = put.item("due_shard", AttributeValue::S("0".to_owned()));
-        due.item("due_at", AttributeValue::N("0".to_owned())).send().await.unwrap();
-    }
+    let bad = embedded.spoil().await;
     let (keys, unreadable) = all_due(&store).await;
     assert_eq!(unreadable, ["garbage"]);
     assert!(keys.contains(&Key::of(&good)) && keys.contains(&bad));
     assert_eq!(store.read_many(&[bad.clone(), Key::of(&good)]).await.unwrap(), [good]);
     assert!(matches!(store.read(&bad).await, Err(StoreError::Corrupt(why)) if why.contains("missing")));
-    assert!(matches!(store.read_payload(&bad).await, Err(StoreError::Corrupt(why)) if why.contains(&name)));
+    let payload = store.read_payload(&bad).await;
+    assert!(matches!(payload, Err(StoreError::Corrupt(why)) if why.contains(&bad.id.to_string())));
 }
 
 /// Whether an operator has to mend something, or waiting helps.

@@ -119,7 +119,9 @@ async fn what_is_wrong_is_named_and_nothing_is_subscribed() {
 #[tokio::test]
 async fn a_connection_has_a_bounded_number_of_topics() {
     let rig = Rig::connected().await;
-    assert_eq!(fields(&rig.send(&subscribe((0..=TOPIC_LIMIT).map(numbered))).await), ["topics"]);
+    let too_many = subscribe((0..=TOPIC_LIMIT).map(numbered));
+    assert_eq!(fields(&rig.send(&too_many).await), ["topics"]);
+    assert_eq!(fields(&rig.send(&too_many.replace("subscribe", "unsubscribe")).await), ["topics"]);
     let full = rig.send(&subscribe((0..TOPIC_LIMIT).map(numbered))).await;
     assert_eq!(full["topics"].as_array().map(Vec::len), Some(TOPIC_LIMIT));
     assert_eq!(fields(&rig.send(&subscribe([numbered(TOPIC_LIMIT)])).await), ["topics"], "one too many");

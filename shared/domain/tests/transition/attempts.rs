@@ -2,10 +2,10 @@
 
 use crate::sample::{
     self, ATTEMPTS, LEASE, NOON, OVERDUE, WINDOW, after, claimed, discard, finished, given_back, handed_over,
-    handover_failed, holder, retry, seconds, snooze, then,
+    handover_failed, holder, retry, seconds, snooze, submission, then,
 };
 use expedite_domain::{
-    Event, Handover, Message, Outcome, Refused, State, TIMELINE_LIMIT, Timestamp, transition,
+    Event, Handover, Message, Outcome, Priority, Refused, State, TIMELINE_LIMIT, Timestamp, transition,
 };
 use std::time::Duration;
 
@@ -74,12 +74,15 @@ fn what_an_attempt_that_did_not_end_it_leaves_behind() {
     }
 }
 
+/// It was delivered, so its time has come, even where this clock is behind the broker's.
 #[test]
 fn giving_back_makes_a_message_due_at_once() {
-    let queued = sample::queued();
-    let back = then(&queued, given_back(&queued), seconds(5));
-    assert_eq!((back.deliver_at, back.due_at), (NOON, Some(seconds(35))));
-    assert_eq!(back.handover, Some(Handover::Relay));
+    let waiting = Message::accept(submission(Priority::Low, Some(seconds(60))), NOON);
+    for (delivered, at, deliver_at) in [(sample::queued(), 5, NOON), (waiting, 59, seconds(59))] {
+        let back = then(&delivered, given_back(&delivered), seconds(at));
+        assert_eq!((back.deliver_at, back.due_at), (deliver_at, Some(seconds(at + 30))));
+        assert_eq!(back.handover, Some(Handover::Relay));
+    }
 }
 
 #[test]

@@ -12,6 +12,7 @@ mod idempotency;
 mod order;
 mod permissions;
 mod requests;
+mod store;
 mod subscribers;
 mod support;
 mod tenants;

@@ -1,5 +1,6 @@
 //! What breaks, and what is lost by it: nothing.
 
+use crate::raw;
 use crate::support::{AFTER_A_SWEEP, SOON, Without, alone, path};
 use expedite_tests::launcher::System;
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -73,6 +74,31 @@ async fn of_a_batch_with_poison_in_it_only_the_poison_fails() {
         let message = caller.wait_for(&id, &["completed"], SOON).await.unwrap();
         assert_eq!(message["attempt"], 1, "{message}");
     }
+}
+
+#[tokio::test]
+async fn of_a_batch_with_garbage_in_it_the_good_complete_and_the_garbage_comes_once() {
+    let (system, _guard) = alone().await;
+    let caller = system.caller("garbage").unwrap();
+    let said = || {
+        let log = std::fs::read_to_string(system.endpoints.logs.join("emulator.log")).unwrap();
+        log.matches("a message on the queue can't be read").count()
+    };
+    let before = said();
+    let paused = Without::poller(system);
+    raw::send(system, &[b"not an envelope", b"\xff\x00", br#"{"v":99}"#]).await;
+    let mut good = Vec::new();
+    for _ in 0..5 {
+        good.push(caller.submit(&json!({"type": "demo"})).await.unwrap());
+    }
+    paused.end();
+    // A failed batch would be delivered again after a second, and this one behind it.
+    good.push(caller.submit(&json!({"type": "demo", "priority": "low", "delay_seconds": 4})).await.unwrap());
+    for id in good {
+        let message = caller.wait_for(&id, &["completed"], SOON).await.unwrap();
+        assert_eq!(message["attempt"], 1, "{message}");
+    }
+    assert_eq!(said() - before, 3, "each is reported, and none comes again");
 }
 
 /// Kills the processes that the emulator runs a function in, and says how many.

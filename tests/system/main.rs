@@ -8,9 +8,11 @@
 mod aws;
 mod broker;
 mod faults;
+mod handlers;
 mod idempotency;
 mod order;
 mod permissions;
+mod raw;
 mod requests;
 mod store;
 mod subscribers;

@@ -38,15 +38,14 @@ demo: build ## Start the system, send a mixed load and draw what happens to it
 .PHONY: check
 check: setup ## Formatting, lints, documentation, and the tests that need no services
 	cargo fmt --all -- --check
-	cargo clippy --workspace --all-targets -- -D warnings
+	cargo clippy --workspace --all-targets --all-features -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
 	$(TOOLS)/cfn-lint template.yaml
-	cargo test --workspace --exclude expedite-tests
-	cargo test --package expedite-tests --lib --test it
+	cargo test --workspace
 
 .PHONY: test
 test: check build test-local ## All tests: check, the local system's own, and the system tests on real parts
-	cargo test --package expedite-tests --test system
+	cargo test --workspace --features expedite-tests/system --test system
 
 .PHONY: test-local
 test-local: setup ## The tests of local/: the emulator's gaps, the launcher, the broker, the poller

@@ -13,6 +13,8 @@ mod state;
 mod time;
 mod topic;
 mod transition;
+mod view;
+mod window;
 
 pub use backoff::{BACKOFF_BASE, BACKOFF_CAP, backoff};
 pub use message::{
@@ -21,7 +23,8 @@ pub use message::{
 pub use name::{Invalid, MaxAttempts, MessageId, MessageType, Owner, Tenant};
 pub use owed::{Owed, owed};
 pub use priority::Priority;
-pub use state::{Handover, State, View};
+pub use state::{Handover, State};
 pub use time::Timestamp;
 pub use topic::Topic;
 pub use transition::{Event, Outcome, Refused, transition};
+pub use view::View;

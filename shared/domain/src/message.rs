@@ -1,9 +1,9 @@
 use crate::{
     name::{MaxAttempts, MessageId, MessageType, Owner, Tenant},
-    owed::{INGEST_GRACE, handover_due, within_window},
     priority::Priority,
     state::{Handover, State},
     time::Timestamp,
+    window::{INGEST_GRACE, handover_due, within_window},
 };
 use std::{ops::Deref, time::Duration};
 

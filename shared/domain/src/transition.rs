@@ -1,9 +1,9 @@
 use crate::{
     message::{Fields, Lease, Message, TimelineEntry},
     name::Owner,
-    owed::{QUEUED_GRACE, RELAY_GRACE, handover_due},
     state::{Handover, State},
     time::Timestamp,
+    window::{QUEUED_GRACE, RELAY_GRACE, handover_due},
 };
 
 /// The longest reason that a timeline keeps, in characters.

@@ -1,0 +1,33 @@
+//! How long each step may take before somebody else looks.
+
+use crate::time::Timestamp;
+use std::time::Duration;
+
+/// How near its time a message goes to the broker, which then holds it back.
+///
+/// Further off it stays in the table: cancelling and moving it is free there, and the broker's scheduler store,
+/// which blocks senders for ever once it is full, stays small.
+pub(crate) const HANDOVER_WINDOW: Duration = Duration::from_secs(15 * 60);
+
+/// How long `ingest` has for its hand-over before the relay takes it: more than the function's time limit.
+pub(crate) const INGEST_GRACE: Duration = Duration::from_secs(30);
+
+/// How long the stream has to bring an owed hand-over to the relay before the sweep takes it. The stream's p99 is
+/// about half a second; the rest is for its retries.
+pub(crate) const RELAY_GRACE: Duration = Duration::from_secs(30);
+
+/// How long a message may wait in the broker beyond its time before it is handed over again.
+///
+/// The broker can lose one: its scheduler forgets a job whose hand-over to the queue throws. A second copy is harmless,
+/// since both carry the same epoch and only one can claim.
+pub(crate) const QUEUED_GRACE: Duration = Duration::from_secs(15 * 60);
+
+/// Whether the broker may hold a message until `deliver_at`.
+pub(crate) fn within_window(deliver_at: Timestamp, now: Timestamp) -> bool {
+    deliver_at.minus(HANDOVER_WINDOW) <= now
+}
+
+/// When the sweep has to look at a hand-over that is owed from `now` on: after `grace`, or when its window opens.
+pub(crate) fn handover_due(deliver_at: Timestamp, now: Timestamp, grace: Duration) -> Timestamp {
+    now.plus(grace).max(deliver_at.minus(HANDOVER_WINDOW))
+}

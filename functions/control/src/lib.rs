@@ -1,6 +1,7 @@
 //! Reads messages, lists them, issues WebSocket tickets.
 
 mod list;
+mod query;
 
 use expedite::{
     caller,
@@ -46,13 +47,14 @@ impl<M: MessageStore + TenantIndex, T: Tickets, C: Clock, E: Entropy> Control<M,
     /// An unknown message, a foreign one and an impossible id give the same answer.
     async fn read(&self, request: &Request, tenant: Tenant) -> Result<Response<Body>, Problem> {
         let query = request.query_string_parameters();
-        let with_payload = match query.first("payload") {
-            None | Some("false") => false,
-            Some("true") => true,
-            Some(_) => {
-                return Err(Problem::invalid(vec![FieldError::new("payload", "must be true or false")]));
-            }
-        };
+        let mut errors = query::refused(&query, "payload");
+        let with_payload = query.first("payload") == Some("true");
+        if !matches!(query.first("payload"), None | Some("true" | "false")) {
+            errors.push(FieldError::new("payload", "must be true or false"));
+        }
+        if !errors.is_empty() {
+            return Err(Problem::invalid(errors));
+        }
         let path = request.path_parameters();
         let id = path.first("id").and_then(|id| id.parse::<MessageId>().ok()).ok_or_else(no_message)?;
         let key = Key { tenant, id };

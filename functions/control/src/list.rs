@@ -1,4 +1,4 @@
-use crate::{Control, unreadable};
+use crate::{Control, query::refused, unreadable};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use expedite::{
     domain::{Message, MessageType, Priority, Tenant, Timestamp, View},
@@ -8,11 +8,7 @@ use expedite::{
 };
 use lambda_http::{Body, Request, RequestExt, Response};
 use serde_json::json;
-use std::{
-    collections::{BTreeSet, HashMap},
-    fmt::Display,
-    str::FromStr,
-};
+use std::{collections::HashMap, fmt::Display, str::FromStr};
 
 /// How many messages a page has at most, and how many where the caller names no limit.
 const LIMIT: usize = 100;
@@ -68,15 +64,7 @@ impl<M: MessageStore + TenantIndex, T: Tickets, C: Clock, E: Entropy> Control<M,
 impl Query {
     fn read(request: &Request) -> Result<Self, Problem> {
         let given = request.query_string_parameters();
-        let mut errors = Vec::new();
-        let names: BTreeSet<_> = given.iter().map(|(name, _)| name).collect();
-        for name in names {
-            if !PARAMETERS.split(", ").any(|known| known == name) {
-                errors.push(FieldError::new(name, format!("is not a parameter; there are {PARAMETERS}")));
-            } else if given.all(name).is_some_and(|values| values.len() > 1) {
-                errors.push(FieldError::new(name, "stands more than once"));
-            }
-        }
+        let mut errors = refused(&given, PARAMETERS);
         let text = |name| given.first(name);
         let query = Self {
             state: parse("state", text("state"), &mut errors),

@@ -73,6 +73,18 @@ async fn a_payload_is_read_where_it_is_asked_for() {
     assert!(rig.ask(request("http/read")).await.body.get("payload").is_none());
 }
 
+#[tokio::test]
+async fn a_parameter_that_is_unknown_or_doubled_is_named() {
+    let rig = Rig::with([named()]);
+    for (query, field) in [
+        (&[("timeline", "true")][..], "timeline"),
+        (&[("payload", "true"), ("payload", "false")][..], "payload"),
+    ] {
+        let answer = rig.ask(with_query("http/read", query)).await;
+        assert_eq!((answer.status, answer.bad_fields()), (400, vec![field]), "{query:?}");
+    }
+}
+
 /// An unknown message, a foreign one and an impossible id can't be told apart.
 #[tokio::test]
 async fn what_is_not_the_callers_is_not_there() {

@@ -34,7 +34,7 @@ pub async fn change(
             Ok(next) => next,
             Err(refused) => return Ok(Changed::Refused(refused, current)),
         };
-        match store.replace(&next).await? {
+        match store.replace(&current, &next).await? {
             Replaced::Written => return Ok(Changed::To(Box::new(next))),
             Replaced::Conflict(newer) => current = newer,
             Replaced::Missing => return Ok(Changed::Missing),

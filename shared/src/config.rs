@@ -1,6 +1,7 @@
 //! The environment of the functions. Nothing else reads it, and its names are exactly those in `template.yaml`.
 
-use std::{env, fmt, str::FromStr};
+use expedite_domain::Aging;
+use std::{env, fmt, str::FromStr, time::Duration};
 
 /// A variable of the environment that the template sets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,8 +30,13 @@ pub const ALLOWED_ORIGINS: Variable = Variable("ALLOWED_ORIGINS");
 /// Where connections of the WebSocket API are posted to.
 pub const WEBSOCKET_MANAGEMENT_URL: Variable = Variable("WEBSOCKET_MANAGEMENT_URL");
 
+/// After how many minutes of waiting a low and a medium message are raised one class: `15,30`. Zero: never.
+pub const AGING_AFTER: Variable = Variable("AGING_AFTER");
+/// No message is raised beyond this class.
+pub const AGING_CAP: Variable = Variable("AGING_CAP");
+
 /// All variables. A test holds them against the template.
-pub const VARIABLES: [Variable; 11] = [
+pub const VARIABLES: [Variable; 13] = [
     MESSAGES_TABLE,
     CONNECTIONS_TABLE,
     RETENTION_DAYS,
@@ -42,6 +48,8 @@ pub const VARIABLES: [Variable; 11] = [
     HANDLER_TIMEOUT_SECONDS,
     ALLOWED_ORIGINS,
     WEBSOCKET_MANAGEMENT_URL,
+    AGING_AFTER,
+    AGING_CAP,
 ];
 
 /// A variable is missing or has no usable value. The function can't start; the template must be mended.
@@ -81,6 +89,19 @@ impl Variable {
     pub fn list(self) -> Result<Vec<String>, ConfigError> {
         let text = self.text()?;
         Ok(text.split(',').map(str::trim).filter(|piece| !piece.is_empty()).map(str::to_owned).collect())
+    }
+
+    /// When what waits is raised: two whole numbers of minutes, for low and for medium, and the class that is the `cap`.
+    ///
+    /// # Errors
+    /// One of the two variables is not set, or can't be read.
+    pub fn aging(self, cap: Self) -> Result<Aging, ConfigError> {
+        let minutes: Result<Vec<u32>, _> = self.list()?.iter().map(|text| text.parse()).collect();
+        let Ok([low, medium]) = minutes.as_deref() else {
+            return Err(self.error("must be two whole numbers of minutes, for low and for medium: 15,30"));
+        };
+        let wait = |minutes: u32| (minutes > 0).then(|| Duration::from_secs(u64::from(minutes) * 60));
+        Ok(Aging { low: wait(*low), medium: wait(*medium), cap: cap.parse()? })
     }
 
     fn error(self, problem: impl fmt::Display) -> ConfigError {

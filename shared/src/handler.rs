@@ -18,7 +18,7 @@ pub struct Job {
     pub priority: Priority,
     /// The number of this attempt, from 1.
     pub attempt: u32,
-    /// How many there may be.
+    /// The number of the last one that there may be.
     pub max_attempts: u32,
     /// When the attempt is given up.
     pub deadline: Timestamp,

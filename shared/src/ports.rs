@@ -1,7 +1,7 @@
 //! What the functions need of the world. Each port is one capability, and none returns an SDK's type.
 
 use crate::{envelope::Envelope, payload::Payload};
-use expedite_domain::{Message, MessageId, Tenant, Timestamp, Topic};
+use expedite_domain::{Message, MessageId, Priority, State, Tenant, Timestamp, Topic};
 use std::{future::Future, time::Duration};
 
 /// The time of day.
@@ -85,10 +85,16 @@ pub trait MessageStore: Send + Sync {
     /// Reads a message's payload.
     fn read_payload(&self, key: &Key) -> impl Future<Output = Result<Option<Payload>, StoreError>> + Send;
 
-    /// Writes `next` on the condition that the stored version is the one before it.
+    /// Writes `next` in the place of `before`, on the condition that `before`'s version is the stored one.
     ///
-    /// A write that took effect while its answer got lost is known again by its content and counts as written.
-    fn replace(&self, next: &Message) -> impl Future<Output = Result<Replaced, StoreError>> + Send;
+    /// A write that took effect while its answer got lost is known again by its content and counts as written. A message
+    /// that ends takes its payload's time to live with it; one that is revived takes it back, and is missing where the
+    /// payload is gone.
+    fn replace(
+        &self,
+        before: &Message,
+        next: &Message,
+    ) -> impl Future<Output = Result<Replaced, StoreError>> + Send;
 }
 
 /// Where a page of a tenant's messages ends: sorts by time of creation, then by id.
@@ -118,6 +124,44 @@ pub trait TenantIndex: Send + Sync {
         after: Option<Position>,
         limit: usize,
     ) -> impl Future<Output = Result<KeyPage, StoreError>> + Send;
+}
+
+/// What the index over states tells of a message without reading it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// Where it was found.
+    pub position: Position,
+    /// How urgent it is.
+    pub priority: Priority,
+    /// Not to be started earlier than this.
+    pub deliver_at: Timestamp,
+}
+
+/// A page of the messages in one state, newest first.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct StatePage {
+    /// The messages.
+    pub standings: Vec<Standing>,
+    /// Whether there may be more behind the last one.
+    pub more: bool,
+}
+
+/// A tenant's messages by state: those that are not final, and the failed ones, which are what somebody may have to put
+/// right. May lag behind [`MessageStore`] by a moment.
+pub trait StateIndex: Send + Sync {
+    /// Up to `limit` messages in `state` behind `after`; none at all in a state that is not kept.
+    fn in_state(
+        &self,
+        tenant: &Tenant,
+        state: State,
+        after: Option<Position>,
+        limit: usize,
+    ) -> impl Future<Output = Result<StatePage, StoreError>> + Send;
+}
+
+/// Whether [`StateIndex`] knows the messages in `state`.
+pub const fn is_indexed(state: State) -> bool {
+    !state.is_final() || matches!(state, State::Failed)
 }
 
 /// How many parts the index over `due_at` has, so that writes to it spread. Each is swept in turn.

@@ -29,6 +29,8 @@ pub struct MessageView {
     max_attempts: u32,
     created_at: String,
     deliver_at: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<String>,
     bypassed: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
@@ -59,9 +61,10 @@ impl MessageView {
             state: View::of(message, now).as_str(),
             version: message.version,
             attempt: message.attempt,
-            max_attempts: message.max_attempts.get(),
+            max_attempts: message.attempt_limit,
             created_at: rfc3339(message.created_at),
             deliver_at: rfc3339(message.deliver_at),
+            expires_at: message.start_by.map(rfc3339),
             bypassed: message.bypassed,
             reason: message.reason().map(str::to_owned),
             timeline: None,
@@ -107,6 +110,8 @@ pub struct Update {
     max_attempts: u32,
     created_at: String,
     deliver_at: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<String>,
     bypassed: bool,
     at: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -124,9 +129,10 @@ impl Update {
             state: View::of(message, at).as_str(),
             version: message.version,
             attempt: message.attempt,
-            max_attempts: message.max_attempts.get(),
+            max_attempts: message.attempt_limit,
             created_at: rfc3339(message.created_at),
             deliver_at: rfc3339(message.deliver_at),
+            expires_at: message.start_by.map(rfc3339),
             bypassed: message.bypassed,
             at: rfc3339(at),
             reason: message.reason().map(str::to_owned),

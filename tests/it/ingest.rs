@@ -3,7 +3,7 @@
 use crate::http::{Answer, changed, from_tenant, request};
 use expedite::{
     conformance::NOON,
-    domain::{Event, Handover, Lease, Owner, State, transition},
+    domain::{Aging, Event, Handover, Lease, Owner, State, transition},
     envelope::Envelope,
     fakes::{FakeBroker, FakeClock, FakeEntropy, FakeStore, Fault},
     payload::PAYLOAD_LIMIT,
@@ -44,6 +44,7 @@ impl Rig {
             broker,
             clock: &self.clock,
             entropy: &self.entropy,
+            aging: Aging::OFF,
             tenant_claim: "sub".to_owned(),
         };
         Answer::of(ingest.handle(&request).await)
@@ -352,9 +353,9 @@ struct Quick<'a>(&'a FakeStore);
 impl Broker for Quick<'_> {
     async fn send(&self, envelope: &Envelope, _: Duration) -> Result<(), SendError> {
         let lease = Lease { owner: Owner::from_bits(1), until: NOON.plus(Duration::from_secs(40)) };
-        let claimed =
-            transition(&self.0.only(), Event::Claimed { epoch: envelope.epoch, lease }, NOON).unwrap();
-        self.0.replace(&claimed).await.unwrap();
+        let stored = self.0.only();
+        let claimed = transition(&stored, Event::Claimed { epoch: envelope.epoch, lease }, NOON).unwrap();
+        self.0.replace(&stored, &claimed).await.unwrap();
         Ok(())
     }
 }

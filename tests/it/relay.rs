@@ -8,7 +8,10 @@ use crate::{
 use expedite::{
     adapters::stream::changes,
     conformance::{NOON, payload, submission, tenant},
-    domain::{Event, Lease, MaxAttempts, Message, Outcome, Owner, State, Submission, Timestamp, transition},
+    domain::{
+        Aging, Event, Lease, MaxAttempts, Message, Outcome, Owner, Priority, State, Submission, Timestamp,
+        transition,
+    },
     fakes::{FakeBroker, FakeClock, FakeEntropy, FakeStore, Fault, Sent},
     ports::{Clock, Key, MessageStore, StoreError},
 };
@@ -25,6 +28,7 @@ struct Rig {
     broker: FakeBroker,
     clock: FakeClock,
     entropy: FakeEntropy,
+    aging: Aging,
 }
 
 impl Rig {
@@ -34,6 +38,7 @@ impl Rig {
             broker: FakeBroker::default(),
             clock: FakeClock::at(now),
             entropy: FakeEntropy::default(),
+            aging: Aging::OFF,
         }
     }
 
@@ -56,8 +61,13 @@ impl Rig {
     }
 
     async fn run_within(&self, event: Value, time: Duration) -> Result<Report, StoreError> {
-        let relay =
-            Relay { store: &self.store, broker: &self.broker, clock: &self.clock, entropy: &self.entropy };
+        let relay = Relay {
+            store: &self.store,
+            broker: &self.broker,
+            clock: &self.clock,
+            entropy: &self.entropy,
+            aging: self.aging,
+        };
         relay.run(event, self.clock.now().plus(time)).await
     }
 
@@ -87,7 +97,7 @@ fn then(message: &Message, event: Event) -> Message {
 }
 
 fn queued(number: u128) -> Message {
-    then(&accepted(number, NOON), Event::HandedOver { epoch: 1 })
+    then(&accepted(number, NOON), Event::HandedOver { epoch: 1, raise: None })
 }
 
 fn claim(message: &Message, until: Timestamp) -> Message {
@@ -174,6 +184,7 @@ async fn the_sweep_sees_to_everything_that_is_due() {
     let now = NOON.plus(HOUR);
     let retry = |at| Outcome::Retry { at, reason: "rain".to_owned() };
     let last = Submission { max_attempts: MaxAttempts::new(1).unwrap(), ..submission(&tenant("acme"), 4) };
+    let urgent = Submission { start_by: Some(now), ..submission(&tenant("acme"), 8) };
     let lease_end = NOON.plus(MINUTE);
     let table = [
         (accepted(1, NOON), State::Queued, Some(0)),
@@ -183,23 +194,59 @@ async fn the_sweep_sees_to_everything_that_is_due() {
         (accepted(5, now.plus(10 * MINUTE)), State::Queued, Some(600)),
         (finish(&claim(&queued(6), lease_end), retry(now.plus(15 * MINUTE))), State::Queued, Some(900)),
         (queued(7), State::Queued, Some(0)),
+        (Message::accept(urgent, NOON), State::Expired, None),
         // From here on nothing is due.
-        (accepted(8, now.plus(16 * MINUTE)), State::Accepted, None),
-        (claim(&queued(9), now.plus(MINUTE)), State::Processing, None),
-        (finish(&claim(&queued(10), lease_end), Outcome::Done), State::Completed, None),
-        (then(&accepted(11, now), Event::HandedOver { epoch: 1 }), State::Queued, None),
+        (accepted(9, now.plus(16 * MINUTE)), State::Accepted, None),
+        (claim(&queued(10), now.plus(MINUTE)), State::Processing, None),
+        (finish(&claim(&queued(11), lease_end), Outcome::Done), State::Completed, None),
+        (then(&accepted(12, now), Event::HandedOver { epoch: 1, raise: None }), State::Queued, None),
     ];
     let rig = Rig::at(now);
     for (message, ..) in &table {
         rig.put(message.clone());
     }
-    assert_eq!(rig.sweep().await, Report { handed_over: 5, lapsed: 2, ..Report::default() });
+    let expected = Report { handed_over: 5, overdue: 1, lapsed: 2, expired: 1, ..Report::default() };
+    assert_eq!(rig.sweep().await, expected);
     for (number, (before, state, delay)) in (1..).zip(table) {
         let after = rig.message(number).await;
         assert_eq!((after.state, rig.delay(&before)), (state, delay), "message {number}");
         assert_eq!(after.version - before.version, u64::from(after != before), "message {number}");
-        assert_eq!(after != before, number < 8, "message {number}");
+        assert_eq!(after != before, number < 9, "message {number}");
     }
+}
+
+/// The sweep only says so; the copy with the new class is handed over when the stream brings the change.
+#[tokio::test]
+async fn what_has_waited_too_long_is_raised() {
+    let mut rig = Rig::at(NOON.plus(HOUR));
+    let minutes = |count| Some(count * MINUTE);
+    rig.aging = Aging { low: minutes(15), medium: minutes(60), cap: Priority::High };
+    let low = |number| Submission { priority: Priority::Low, ..submission(&tenant("acme"), number) };
+    let wait = |message: &Message| {
+        let raise = rig.aging.raise(message.priority);
+        then(message, Event::HandedOver { epoch: message.epoch, raise })
+    };
+    for message in [Message::accept(low(1), NOON), accepted(2, NOON), accepted(3, NOON.plus(10 * MINUTE))] {
+        rig.put(wait(&message));
+    }
+    assert_eq!(rig.sweep().await, Report { raised: 2, handed_over: 1, overdue: 1, ..Report::default() });
+    for (number, priority, state) in [
+        (1, Priority::Medium, State::Accepted),
+        (2, Priority::High, State::Accepted),
+        (3, Priority::Medium, State::Queued),
+    ] {
+        let message = rig.message(number).await;
+        assert_eq!((message.priority, message.state), (priority, state), "message {number}");
+    }
+    // The sweep finds what the stream did not bring, and what waits in its new class starts its wait anew.
+    rig.clock.advance(MINUTE);
+    assert_eq!(rig.sweep().await, Report { handed_over: 2, ..Report::default() });
+    let sent = rig.broker.sent().into_iter().map(|sent| (sent.envelope.priority, sent.envelope.epoch));
+    let mut sent: Vec<_> = sent.collect();
+    sent.sort();
+    assert_eq!(sent, [(Priority::Medium, 1), (Priority::Medium, 2), (Priority::High, 2)]);
+    let due = rig.message(1).await.due_at;
+    assert_eq!(due, Some(NOON.plus(HOUR + MINUTE).plus(15 * MINUTE)));
 }
 
 /// More pages than one, and on every page one that can't be helped.
@@ -226,7 +273,8 @@ async fn the_sweep_passes_over_what_is_no_message() {
     embedded.spoil().await;
     let (store, rig) = (embedded.messages(), Rig::at(NOON.plus(HOUR)));
     store.create(&accepted(1, NOON), &payload("{}")).await.unwrap();
-    let relay = Relay { store, broker: &rig.broker, clock: &rig.clock, entropy: &rig.entropy };
+    let relay =
+        Relay { store, broker: &rig.broker, clock: &rig.clock, entropy: &rig.entropy, aging: Aging::OFF };
     let report = relay.run(event("schedule/sweep"), rig.clock.now().plus(MINUTE)).await.unwrap();
     let expected = Report { handed_over: 1, unreadable: 1, failed: 1, ..Report::default() };
     assert_eq!(report, expected, "one names no message, and one can't be read");

@@ -3,7 +3,7 @@
 use crate::repository;
 use expedite::{
     conformance::{NOON, submission, tenant},
-    domain::{Event, Lease, Message, Outcome, Owner, State, Timestamp, transition},
+    domain::{Event, Lease, Message, Outcome, Owner, Priority, State, Submission, Timestamp, transition},
 };
 use std::{collections::BTreeSet, time::Duration};
 
@@ -24,6 +24,12 @@ fn label(event: &Event) -> &'static str {
         Event::Finished { outcome: Outcome::Snooze { .. }, .. } => "Snooze",
         Event::Finished { outcome: Outcome::Discard { .. }, .. } => "Discard",
         Event::LeaseLapsed { .. } => "LeaseLapsed",
+        Event::GivenUp { .. } => "GivenUp",
+        Event::Expired => "Expired",
+        Event::Aged { .. } => "Aged",
+        Event::Cancelled => "Cancelled",
+        Event::Amended { .. } => "Amended",
+        Event::Redriven { .. } => "Redriven",
     }
 }
 
@@ -38,11 +44,17 @@ fn events(message: &Message, now: Timestamp) -> Vec<Event> {
         Outcome::Discard { reason: reason.clone() },
     ];
     let mut events = vec![
-        Event::HandedOver { epoch },
-        Event::HandoverFailed { epoch, reason },
+        Event::HandedOver { epoch, raise: None },
+        Event::HandoverFailed { epoch, reason: reason.clone() },
         Event::Claimed { epoch, lease },
         Event::GivenBack { epoch },
         Event::LeaseLapsed { retry_at: now },
+        Event::GivenUp { epoch, retry_at: now, reason },
+        Event::Expired,
+        Event::Aged { to: Priority::High },
+        Event::Cancelled,
+        Event::Amended { priority: None, deliver_at: Some(now.plus(LONG)) },
+        Event::Redriven { priority: None, deliver_at: now },
     ];
     events.extend(outcomes.map(|outcome| Event::Finished { owner, outcome }));
     events
@@ -51,7 +63,9 @@ fn events(message: &Message, now: Timestamp) -> Vec<Event> {
 /// Every change that some way of at most eight events from `accepted` contains.
 fn edges_of_the_code() -> BTreeSet<Edge> {
     let mut edges = BTreeSet::new();
-    let mut messages = vec![(Message::accept(submission(&tenant("acme"), 1), NOON), NOON)];
+    let asked = submission(&tenant("acme"), 1);
+    let urgent = Submission { start_by: Some(NOON.plus(LONG)), ..asked.clone() };
+    let mut messages = [asked, urgent].map(|asked| (Message::accept(asked, NOON), NOON)).to_vec();
     for _ in 0..8 {
         let mut reached = Vec::new();
         let mut kinds = BTreeSet::new();
@@ -65,8 +79,10 @@ fn edges_of_the_code() -> BTreeSet<Edge> {
                         next.state.to_string(),
                     ));
                     // Messages that differ only in their history have the same future.
-                    let kind =
-                        (next.state.as_str(), next.attempt, format!("{:?}", next.handover), now.millis());
+                    let kind = (
+                        (next.state.as_str(), next.attempt, next.attempt_limit, next.priority.jms()),
+                        (format!("{:?}", next.handover), next.start_by.is_some(), now.millis()),
+                    );
                     if kinds.insert(kind) {
                         reached.push((next, now));
                     }

@@ -123,9 +123,9 @@ async fn a_message_expires_with_its_payload_when_it_has_ended() {
     };
     store.create(&accepted, &payload("{}")).await.unwrap();
     assert_eq!(embedded.expiries(&embedded.tables.messages).await, expected(None));
-    store.replace(&running).await.unwrap();
+    store.replace(&accepted, &running).await.unwrap();
     assert_eq!(embedded.expiries(&embedded.tables.messages).await, expected(None));
-    store.replace(&ended).await.unwrap();
+    store.replace(&running, &ended).await.unwrap();
     assert_eq!(embedded.expiries(&embedded.tables.messages).await, expected(Some(3 * DAY + 2)));
 }
 

@@ -61,6 +61,8 @@ struct Index {
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 struct ProjectionType {
     projection_type: String,
+    #[serde(default)]
+    non_key_attributes: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -135,8 +137,12 @@ fn keys(given: &[KeyElement]) -> Result<Vec<KeySchemaElement>> {
 }
 
 fn index(given: &Index) -> Result<GlobalSecondaryIndex> {
-    let projection =
-        Projection::builder().projection_type(given.projection.projection_type.as_str().into()).build();
+    let projection = Projection::builder()
+        .projection_type(given.projection.projection_type.as_str().into())
+        .set_non_key_attributes(
+            Some(given.projection.non_key_attributes.clone()).filter(|names| !names.is_empty()),
+        )
+        .build();
     Ok(GlobalSecondaryIndex::builder()
         .index_name(&given.index_name)
         .set_key_schema(Some(keys(&given.key_schema)?))

@@ -8,7 +8,7 @@ mod submission;
 use expedite::{
     caller,
     change::{Changed, change},
-    domain::{Event, Handover, Message},
+    domain::{Aging, Event, Handover, Message},
     envelope::Envelope,
     payload::Payload,
     ports::{Broker, Clock, Created, Entropy, MessageStore},
@@ -30,6 +30,8 @@ pub struct Ingest<S, B, C, E> {
     pub clock: C,
     /// Where ids come from.
     pub entropy: E,
+    /// When what waits is raised.
+    pub aging: Aging,
     /// The token's claim that names the tenant.
     pub tenant_claim: String,
 }
@@ -72,7 +74,7 @@ impl<S: MessageStore, B: Broker, C: Clock, E: Entropy> Ingest<S, B, C, E> {
         let epoch = message.epoch;
         let delay = self.clock.now().until(message.deliver_at);
         let event = match self.broker.send(&Envelope::of(&message, payload), delay).await {
-            Ok(()) => Event::HandedOver { epoch },
+            Ok(()) => Event::HandedOver { epoch, raise: self.aging.raise(message.priority) },
             Err(error) => {
                 tracing::warn!(id = %message.id, %error, "the hand-over failed and is left to the relay");
                 Event::HandoverFailed { epoch, reason: error.to_string() }

@@ -26,6 +26,7 @@ async fn main() -> Result<(), Error> {
         broker,
         clock: SystemClock,
         entropy: SystemEntropy,
+        aging: config::AGING_AFTER.aging(config::AGING_CAP)?,
         tenant_claim: config::TENANT_CLAIM.text()?,
     };
     let ingest = &ingest;

@@ -55,7 +55,20 @@ pub fn read(
     };
     let id = key.map_or_else(|| MessageId::from_bits(entropy.bits()), |key| derived_id(&tenant, &key));
     let fingerprint = Sha256::digest(body).into();
-    Ok((Submission { tenant, id, kind, priority, deliver_at, max_attempts, fingerprint }, payload))
+    Ok((
+        Submission {
+            tenant,
+            id,
+            kind,
+            priority,
+            deliver_at,
+            max_attempts,
+            start_by: None,
+            submitter: None,
+            fingerprint,
+        },
+        payload,
+    ))
 }
 
 fn check_content_type(request: &Request) -> Result<(), Problem> {

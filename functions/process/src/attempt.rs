@@ -19,7 +19,7 @@ impl<S: MessageStore, H: Handler, C: Clock, E: Entropy> Process<S, H, C, E> {
             kind: message.kind.clone(),
             priority: message.priority,
             attempt: message.attempt,
-            max_attempts: message.max_attempts.get(),
+            max_attempts: message.attempt_limit,
             deadline: self.clock.now().plus(limit),
             payload,
         };

@@ -66,6 +66,8 @@ impl Limits {
 pub struct Report {
     /// Attempts whose outcome is recorded.
     pub recorded: usize,
+    /// Messages that came too late to be started.
+    pub expired: usize,
     /// Late, doubled and unknown deliveries.
     pub dropped: usize,
     /// Deliveries for which no time was left.
@@ -89,6 +91,7 @@ pub enum BatchError {
 
 enum Ended {
     Recorded,
+    Expired,
     Dropped,
     GivenBack,
     Unrecorded(StoreError),
@@ -123,6 +126,7 @@ impl<S: MessageStore, H: Handler, C: Clock, E: Entropy> Process<S, H, C, E> {
         for end in ended {
             match end {
                 Ended::Recorded => report.recorded += 1,
+                Ended::Expired => report.expired += 1,
                 Ended::Dropped => report.dropped += 1,
                 Ended::GivenBack => report.given_back += 1,
                 Ended::Unrecorded(error) => {
@@ -133,7 +137,7 @@ impl<S: MessageStore, H: Handler, C: Clock, E: Entropy> Process<S, H, C, E> {
         }
         tracing::info!(?report, "batch");
         match first_error {
-            Some(error) if report.recorded + report.dropped + report.given_back == 0 => {
+            Some(error) if report.recorded + report.expired + report.dropped + report.given_back == 0 => {
                 Err(BatchError::NothingRecorded(error))
             }
             _ => Ok(report),
@@ -178,6 +182,7 @@ impl<S: MessageStore, H: Handler, C: Clock, E: Entropy> Process<S, H, C, E> {
         let claim = Event::Claimed { epoch: envelope.epoch, lease };
         let message = match change(&self.store, seen, claim, now).await? {
             Changed::To(message) => message,
+            Changed::Refused(Refused::Expired, message) => return self.expire(*message, now).await,
             refused => return Ok(dropped(&refused)),
         };
         let verdict = self.handle(&message, envelope.payload).await;
@@ -186,6 +191,17 @@ impl<S: MessageStore, H: Handler, C: Clock, E: Entropy> Process<S, H, C, E> {
         tracing::info!(id = %message.id, attempt = message.attempt, ?outcome, "attempt ended");
         match change(&self.store, *message, Event::Finished { owner, outcome }, now).await? {
             Changed::To(_) => Ok(Ended::Recorded),
+            refused => Ok(dropped(&refused)),
+        }
+    }
+
+    /// It came too late to be started: that is its outcome.
+    async fn expire(&self, message: Message, now: Timestamp) -> Result<Ended, StoreError> {
+        match change(&self.store, message, Event::Expired, now).await? {
+            Changed::To(message) => {
+                tracing::info!(id = %message.id, "expired");
+                Ok(Ended::Expired)
+            }
             refused => Ok(dropped(&refused)),
         }
     }

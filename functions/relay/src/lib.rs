@@ -8,7 +8,7 @@ mod sweep;
 use expedite::{
     adapters::stream::changes,
     change::{Changed, change},
-    domain::{Event, Message, Owed, Timestamp, backoff, owed},
+    domain::{Aging, Event, Message, Owed, Priority, Timestamp, backoff, owed},
     envelope::Envelope,
     ports::{Broker, Clock, DueIndex, Entropy, Key, MessageStore, SendError, StoreError},
 };
@@ -16,6 +16,7 @@ use futures_util::{StreamExt, stream};
 use lambda_runtime::Context;
 use serde::Serialize;
 use serde_json::Value;
+use std::time::Duration;
 
 /// How many hand-overs are under way at once, on one connection.
 const AT_ONCE: usize = 32;
@@ -30,6 +31,8 @@ pub struct Relay<S, B, C, E> {
     pub clock: C,
     /// Where jitter comes from.
     pub entropy: E,
+    /// When what waits is raised.
+    pub aging: Aging,
 }
 
 /// What became of the messages that were looked at, for the log.
@@ -37,8 +40,14 @@ pub struct Relay<S, B, C, E> {
 pub struct Report {
     /// Given to the broker.
     pub handed_over: usize,
+    /// Of these, those that the broker had not delivered in time and got once more.
+    pub overdue: usize,
     /// Attempts that ended without an outcome and were counted as failed.
     pub lapsed: usize,
+    /// Raised to the next class after a long wait.
+    pub raised: usize,
+    /// Not started by the end that their caller had set.
+    pub expired: usize,
     /// Nothing was owed, or not yet.
     pub not_due: usize,
     /// Could not be done now. They stay due.
@@ -52,7 +61,10 @@ pub struct Report {
 /// What became of one message.
 enum Done {
     HandedOver,
+    Overdue,
     Lapsed,
+    Raised,
+    Expired,
     NotDue,
     Failed,
 }
@@ -109,6 +121,12 @@ impl<S: MessageStore + DueIndex, B: Broker, C: Clock, E: Entropy> Relay<S, B, C,
         while let Some(done) = settled.next().await {
             match done {
                 Done::HandedOver => report.handed_over += 1,
+                Done::Overdue => {
+                    report.handed_over += 1;
+                    report.overdue += 1;
+                }
+                Done::Raised => report.raised += 1,
+                Done::Expired => report.expired += 1,
                 Done::Lapsed => report.lapsed += 1,
                 Done::NotDue => report.not_due += 1,
                 Done::Failed => report.failed += 1,
@@ -120,9 +138,12 @@ impl<S: MessageStore + DueIndex, B: Broker, C: Clock, E: Entropy> Relay<S, B, C,
     async fn settle(&self, message: Message) -> Done {
         let id = message.id;
         let now = self.clock.now();
-        let result = match owed(&message, now) {
-            Owed::HandOver { delay } => self.hand_over(message, delay).await,
+        let result = match owed(&message, &self.aging, now) {
+            Owed::HandOver { delay } => self.hand_over(message, delay, Done::HandedOver).await,
+            Owed::HandOverAgain => self.hand_over(message, Duration::ZERO, Done::Overdue).await,
             Owed::Lapsed => self.lapse(message, now).await,
+            Owed::Expire => self.apply(message, Event::Expired, now, Done::Expired).await,
+            Owed::Raise { to } => self.raise(message, to, now).await,
             Owed::Later(_) | Owed::Nothing => Ok(Done::NotDue),
         };
         result.unwrap_or_else(|error| {
@@ -131,22 +152,29 @@ impl<S: MessageStore + DueIndex, B: Broker, C: Clock, E: Entropy> Relay<S, B, C,
         })
     }
 
-    async fn hand_over(&self, message: Message, delay: std::time::Duration) -> Result<Done, Fault> {
-        let epoch = message.epoch;
+    async fn hand_over(&self, message: Message, delay: Duration, done: Done) -> Result<Done, Fault> {
         let payload = self.store.read_payload(&Key::of(&message)).await?.ok_or(Fault::NoPayload)?;
+        let marked = Event::HandedOver { epoch: message.epoch, raise: self.aging.raise(message.priority) };
         self.broker.send(&Envelope::of(&message, payload), delay).await?;
-        match change(&self.store, message, Event::HandedOver { epoch }, self.clock.now()).await? {
-            Changed::To(_) => Ok(Done::HandedOver),
-            // The delivery was faster than the mark, or an older image came late: the epoch sorts both out.
-            Changed::Refused(..) | Changed::Missing => Ok(Done::NotDue),
-        }
+        self.apply(message, marked, self.clock.now(), done).await
     }
 
     async fn lapse(&self, message: Message, now: Timestamp) -> Result<Done, Fault> {
         let jitter = (self.entropy.bits() & u128::from(u64::MAX)).try_into().unwrap_or_default();
         let retry_at = now.plus(backoff(message.attempt, jitter));
-        match change(&self.store, message, Event::LeaseLapsed { retry_at }, now).await? {
-            Changed::To(_) => Ok(Done::Lapsed),
+        self.apply(message, Event::LeaseLapsed { retry_at }, now, Done::Lapsed).await
+    }
+
+    /// The new copy is owed from here on: the stream brings it back at once, as it brings everything that the relay owes.
+    async fn raise(&self, message: Message, to: Priority, now: Timestamp) -> Result<Done, Fault> {
+        tracing::info!(id = %message.id, from = %message.priority, %to, "raised after a long wait");
+        self.apply(message, Event::Aged { to }, now, Done::Raised).await
+    }
+
+    async fn apply(&self, message: Message, event: Event, now: Timestamp, done: Done) -> Result<Done, Fault> {
+        match change(&self.store, message, event, now).await? {
+            Changed::To(_) => Ok(done),
+            // A delivery was faster than the mark, or an older image came late: version and epoch sort both out.
             Changed::Refused(..) | Changed::Missing => Ok(Done::NotDue),
         }
     }

@@ -21,7 +21,8 @@ async fn main() -> Result<(), Error> {
     let store = MessagesTable::new(&sdk, config::MESSAGES_TABLE.text()?, config::RETENTION_DAYS.parse()?);
     let secret = BrokerSecret::new(&sdk, config::BROKER_SECRET_ARN.text()?);
     let broker = AmqpBroker::new(&config::BROKER_ENDPOINTS.list()?, secret, Trust::native()?)?;
-    let relay = &Relay { store, broker, clock: SystemClock, entropy: SystemEntropy };
+    let aging = config::AGING_AFTER.aging(config::AGING_CAP)?;
+    let relay = &Relay { store, broker, clock: SystemClock, entropy: SystemEntropy, aging };
     lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| async move {
         relay.run(event.payload, time_limit(&event.context)).await.map_err(Error::from)
     }))

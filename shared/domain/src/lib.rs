@@ -4,7 +4,9 @@
 //! arguments, so that every rule of the system can be read and tested here. Nothing outside of [`transition`]
 //! sets a state.
 
+mod aging;
 mod backoff;
+mod event;
 mod message;
 mod name;
 mod owed;
@@ -16,15 +18,17 @@ mod transition;
 mod view;
 mod window;
 
+pub use aging::{Aging, Raise};
 pub use backoff::{BACKOFF_BASE, BACKOFF_CAP, backoff};
+pub use event::{Event, Outcome, Refused};
 pub use message::{
     Fields, Fingerprint, Lease, MAX_DELAY, Message, Submission, TIMELINE_LIMIT, Timeline, TimelineEntry,
 };
-pub use name::{Invalid, MaxAttempts, MessageId, MessageType, Owner, Tenant};
+pub use name::{Invalid, MaxAttempts, MessageId, MessageType, Owner, Subject, Tenant};
 pub use owed::{Owed, owed};
 pub use priority::Priority;
 pub use state::{Handover, State};
 pub use time::Timestamp;
 pub use topic::Topic;
-pub use transition::{Event, Outcome, Refused, transition};
+pub use transition::transition;
 pub use view::View;

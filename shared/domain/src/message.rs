@@ -1,9 +1,9 @@
 use crate::{
-    name::{MaxAttempts, MessageId, MessageType, Owner, Tenant},
+    name::{MaxAttempts, MessageId, MessageType, Owner, Subject, Tenant},
     priority::Priority,
     state::{Handover, State},
     time::Timestamp,
-    window::{INGEST_GRACE, handover_due, within_window},
+    window::{INGEST_GRACE, handover_due, no_later, within_window},
 };
 use std::{ops::Deref, time::Duration};
 
@@ -76,12 +76,18 @@ pub struct Fields {
     pub epoch: u32,
     /// Attempts counted so far, the running one included.
     pub attempt: u32,
-    /// How many there may be.
+    /// How many the caller asked for; a redrive adds as many again.
     pub max_attempts: MaxAttempts,
+    /// The number of the last attempt that there may be.
+    pub attempt_limit: u32,
     /// When it was accepted.
     pub created_at: Timestamp,
     /// Not to be started earlier than this.
     pub deliver_at: Timestamp,
+    /// Since when it waits in its class: from `deliver_at` on, or from when its priority changed.
+    pub waiting_since: Timestamp,
+    /// Not to be started for the first time later than this, where its caller set an end.
+    pub start_by: Option<Timestamp>,
     /// Whether it had a delay that its priority made void.
     pub bypassed: bool,
     /// Who owes its hand-over to the broker, where it is owed.
@@ -90,10 +96,23 @@ pub struct Fields {
     pub lease: Option<Lease>,
     /// When somebody must look at it if nothing happens; none once it is final.
     pub due_at: Option<Timestamp>,
+    /// Who submitted it, where the token said.
+    pub submitter: Option<Subject>,
     /// What it was made from.
     pub fingerprint: Fingerprint,
     /// What happened to it.
     pub timeline: Timeline,
+}
+
+impl Fields {
+    pub(crate) fn has_expired(&self, now: Timestamp) -> bool {
+        self.attempt == 0 && self.start_by.is_some_and(|end| end <= now)
+    }
+
+    /// The end that the caller set, as long as it still matters.
+    pub(crate) fn open_end(&self) -> Option<Timestamp> {
+        self.start_by.filter(|_| self.attempt == 0)
+    }
 }
 
 /// A message. Its fields can be read by all and are changed by [`transition`](crate::transition()) alone.
@@ -123,6 +142,10 @@ pub struct Submission {
     pub deliver_at: Option<Timestamp>,
     /// How many attempts it may have.
     pub max_attempts: MaxAttempts,
+    /// When it is too late to start it, where the caller set an end.
+    pub start_by: Option<Timestamp>,
+    /// Who submitted it, where the token said.
+    pub submitter: Option<Subject>,
     /// What it was made from.
     pub fingerprint: Fingerprint,
 }
@@ -155,12 +178,16 @@ impl Message {
             epoch: 1,
             attempt: 0,
             max_attempts: submission.max_attempts,
+            attempt_limit: submission.max_attempts.get(),
             created_at: now,
             deliver_at,
+            waiting_since: deliver_at,
+            start_by: submission.start_by,
             bypassed,
             handover: Some(handover),
             lease: None,
-            due_at: Some(handover_due(deliver_at, now, INGEST_GRACE)),
+            due_at: Some(no_later(handover_due(deliver_at, now, INGEST_GRACE), submission.start_by)),
+            submitter: submission.submitter,
             fingerprint: submission.fingerprint,
             timeline,
         })
@@ -170,6 +197,11 @@ impl Message {
     /// [`transition`](crate::transition()).
     pub fn restore(fields: Fields) -> Self {
         Self(fields)
+    }
+
+    /// Whether it is too late to start it: its caller's end has come, and no attempt was ever counted.
+    pub fn has_expired(&self, now: Timestamp) -> bool {
+        self.0.has_expired(now)
     }
 
     /// Why the message stands where it stands, where its last step gave a reason.

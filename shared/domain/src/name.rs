@@ -39,6 +39,29 @@ impl FromStr for Tenant {
     }
 }
 
+/// Who submitted a message: the subject of the token, 1 to 255 characters (OpenID Connect Core 1.0, section 2).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Subject(String);
+
+impl Subject {
+    /// The text of the claim.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Subject {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        if (1..=255).contains(&text.chars().count()) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(Invalid("must be 1 to 255 characters"))
+        }
+    }
+}
+
 /// What kind of work a message asks for: `[a-z0-9._-]{1,64}`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MessageType(String);

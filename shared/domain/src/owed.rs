@@ -1,8 +1,10 @@
 use crate::{
+    aging::Aging,
     message::Message,
+    priority::Priority,
     state::{Handover, State},
     time::Timestamp,
-    window::{HANDOVER_WINDOW, within_window},
+    window::{HANDOVER_WINDOW, no_later, within_window},
 };
 use std::time::Duration;
 
@@ -14,8 +16,17 @@ pub enum Owed {
         /// From now; zero means at once.
         delay: Duration,
     },
+    /// Give it to the broker once more: what the broker had was not delivered in time.
+    HandOverAgain,
     /// Its lease ended and nobody recorded an outcome: apply [`Event::LeaseLapsed`](crate::Event::LeaseLapsed).
     Lapsed,
+    /// It was not started by its caller's end: apply [`Event::Expired`](crate::Event::Expired).
+    Expire,
+    /// It has waited long enough in its class: apply [`Event::Aged`](crate::Event::Aged).
+    Raise {
+        /// The class that it gets.
+        to: Priority,
+    },
     /// Nothing before that moment.
     Later(Timestamp),
     /// Nothing, ever.
@@ -23,23 +34,26 @@ pub enum Owed {
 }
 
 /// What the relay owes `message` at `now`.
-pub fn owed(message: &Message, now: Timestamp) -> Owed {
+pub fn owed(message: &Message, aging: &Aging, now: Timestamp) -> Owed {
     let due = message.due_at.unwrap_or(now);
-    let hand_over = Owed::HandOver { delay: now.until(message.deliver_at) };
     match message.state {
-        State::Completed | State::Failed => Owed::Nothing,
+        State::Completed | State::Failed | State::Cancelled | State::Expired => Owed::Nothing,
         State::Processing if due <= now => Owed::Lapsed,
         State::Processing => Owed::Later(due),
-        State::Queued if due <= now => hand_over,
+        _ if message.has_expired(now) => Owed::Expire,
+        State::Queued if due <= now => match aging.raise(message.priority) {
+            Some(raise) if raise.at(message.waiting_since) <= now => Owed::Raise { to: raise.to },
+            _ => Owed::HandOverAgain,
+        },
         State::Queued => Owed::Later(due),
         State::Accepted | State::Retrying => {
             let ingest_is_at_it = message.handover == Some(Handover::Ingest) && due > now;
             if ingest_is_at_it {
                 Owed::Later(due)
             } else if within_window(message.deliver_at, now) {
-                hand_over
+                Owed::HandOver { delay: now.until(message.deliver_at) }
             } else {
-                Owed::Later(message.deliver_at.minus(HANDOVER_WINDOW))
+                Owed::Later(no_later(message.deliver_at.minus(HANDOVER_WINDOW), message.open_end()))
             }
         }
     }

@@ -25,6 +25,15 @@ impl Priority {
         }
     }
 
+    /// The next more urgent class; none above the top.
+    pub const fn raised(self) -> Option<Self> {
+        match self {
+            Self::High => None,
+            Self::Medium => Some(Self::High),
+            Self::Low => Some(Self::Medium),
+        }
+    }
+
     /// The word that callers use.
     pub const fn as_str(self) -> &'static str {
         match self {

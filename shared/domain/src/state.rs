@@ -15,14 +15,26 @@ pub enum State {
     Retrying,
     /// Final: the handler is done.
     Completed,
-    /// Final: the handler gave up, or the attempts are used up.
+    /// The handler gave up, or the attempts are used up. Final, but for a redrive.
     Failed,
+    /// Final: a caller took it back before it ran.
+    Cancelled,
+    /// Final: it was not started by the time that its caller had set.
+    Expired,
 }
 
 impl State {
     /// All states, in the order in which a message meets them.
-    pub const ALL: [Self; 6] =
-        [Self::Accepted, Self::Queued, Self::Processing, Self::Retrying, Self::Completed, Self::Failed];
+    pub const ALL: [Self; 8] = [
+        Self::Accepted,
+        Self::Queued,
+        Self::Processing,
+        Self::Retrying,
+        Self::Completed,
+        Self::Failed,
+        Self::Cancelled,
+        Self::Expired,
+    ];
 
     /// The word that callers see.
     pub const fn as_str(self) -> &'static str {
@@ -33,12 +45,14 @@ impl State {
             Self::Retrying => "retrying",
             Self::Completed => "completed",
             Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+            Self::Expired => "expired",
         }
     }
 
-    /// Whether nobody moves a message on from here.
+    /// Whether nothing moves a message on from here by itself. Only a redrive leaves one of these, `Failed`.
     pub const fn is_final(self) -> bool {
-        matches!(self, Self::Completed | Self::Failed)
+        matches!(self, Self::Completed | Self::Failed | Self::Cancelled | Self::Expired)
     }
 }
 

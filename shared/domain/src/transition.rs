@@ -1,114 +1,16 @@
 use crate::{
+    aging::Raise,
+    event::{Event, Outcome, Refused},
     message::{Fields, Lease, Message, TimelineEntry},
     name::Owner,
+    priority::Priority,
     state::{Handover, State},
     time::Timestamp,
-    window::{QUEUED_GRACE, RELAY_GRACE, handover_due},
+    window::{QUEUED_GRACE, RELAY_GRACE, SCHEDULED_GRACE, handover_due, no_later},
 };
 
 /// The longest reason that a timeline keeps, in characters.
 const DETAIL_LIMIT: usize = 500;
-
-/// What can happen to a message.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event {
-    /// The broker confirmed a hand-over that was made with this epoch.
-    HandedOver {
-        /// The epoch in the envelope.
-        epoch: u32,
-    },
-    /// `ingest` could not hand over; the relay owes it from now on.
-    HandoverFailed {
-        /// The epoch that was tried.
-        epoch: u32,
-        /// What went wrong.
-        reason: String,
-    },
-    /// A delivery arrived and an attempt wants to start.
-    Claimed {
-        /// The epoch in the envelope.
-        epoch: u32,
-        /// Who claims, and until when.
-        lease: Lease,
-    },
-    /// A delivery arrived and there is no time left to start it. Counts no attempt.
-    GivenBack {
-        /// The epoch in the envelope.
-        epoch: u32,
-    },
-    /// The attempt that `owner` holds has ended.
-    Finished {
-        /// The holder of the lease.
-        owner: Owner,
-        /// How it ended.
-        outcome: Outcome,
-    },
-    /// The lease ended with no outcome: the attempt is counted, and the next one is due at `retry_at`.
-    LeaseLapsed {
-        /// When to try again, if attempts are left.
-        retry_at: Timestamp,
-    },
-}
-
-/// How an attempt ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// The work is done.
-    Done,
-    /// It failed; try again at `at` if attempts are left.
-    Retry {
-        /// When.
-        at: Timestamp,
-        /// Why.
-        reason: String,
-    },
-    /// It is not time yet; come back at `until`, no attempt counted.
-    Snooze {
-        /// When.
-        until: Timestamp,
-        /// Why.
-        reason: String,
-    },
-    /// It can never succeed.
-    Discard {
-        /// Why.
-        reason: String,
-    },
-}
-
-/// Why an event does not apply. Late and doubled events end here: they are counted, and are no errors.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refused {
-    /// The event belongs to an earlier hand-over than the one that counts.
-    StaleEpoch,
-    /// The message has ended.
-    Final(State),
-    /// A live lease holds the message.
-    Leased {
-        /// Its end.
-        until: Timestamp,
-    },
-    /// Whoever reports an outcome does not hold the lease any more.
-    NotHolder,
-    /// The lease lapsed on the last attempt; there is none left to claim.
-    Exhausted,
-    /// The message is not in a state in which the event means something.
-    NotApplicable(State),
-}
-
-impl Refused {
-    /// A short word for logs and metrics.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::StaleEpoch => "stale_epoch",
-            Self::Final(_) => "final",
-            Self::Leased { .. } => "leased",
-            Self::NotHolder => "not_holder",
-            Self::Exhausted => "exhausted",
-            Self::NotApplicable(_) => "not_applicable",
-        }
-    }
-}
 
 /// The message after `event`, or why the event does not apply to it.
 ///
@@ -118,17 +20,24 @@ impl Refused {
 /// # Errors
 /// [`Refused`] says why nothing changes.
 pub fn transition(message: &Message, event: Event, now: Timestamp) -> Result<Message, Refused> {
-    if message.state.is_final() {
+    let revives = message.state == State::Failed && matches!(event, Event::Redriven { .. });
+    if message.state.is_final() && !revives {
         return Err(Refused::Final(message.state));
     }
     let mut next = message.clone().into_fields();
     let detail = match event {
-        Event::HandedOver { epoch } => handed_over(&mut next, epoch, now)?,
+        Event::HandedOver { epoch, raise } => handed_over(&mut next, epoch, raise, now)?,
         Event::HandoverFailed { epoch, reason } => handover_failed(&mut next, epoch, reason, now)?,
         Event::Claimed { epoch, lease } => claimed(&mut next, epoch, lease, now)?,
         Event::GivenBack { epoch } => given_back(&mut next, epoch, now)?,
         Event::Finished { owner, outcome } => finished(&mut next, owner, outcome, now)?,
         Event::LeaseLapsed { retry_at } => lease_lapsed(&mut next, retry_at, now)?,
+        Event::GivenUp { epoch, retry_at, reason } => given_up(&mut next, epoch, retry_at, reason, now)?,
+        Event::Expired => expired(&mut next, now)?,
+        Event::Aged { to } => aged(&mut next, to, now)?,
+        Event::Cancelled => cancelled(&mut next)?,
+        Event::Amended { priority, deliver_at } => amended(&mut next, priority, deliver_at, now)?,
+        Event::Redriven { priority, deliver_at } => redriven(&mut next, priority, deliver_at, now)?,
     };
     next.version += 1;
     let entry = TimelineEntry {
@@ -143,7 +52,7 @@ pub fn transition(message: &Message, event: Event, now: Timestamp) -> Result<Mes
 
 type Detail = Result<Option<String>, Refused>;
 
-fn handed_over(next: &mut Fields, epoch: u32, now: Timestamp) -> Detail {
+fn handed_over(next: &mut Fields, epoch: u32, raise: Option<Raise>, now: Timestamp) -> Detail {
     same_epoch(next, epoch)?;
     let again = match next.state {
         State::Accepted | State::Retrying => false,
@@ -152,7 +61,10 @@ fn handed_over(next: &mut Fields, epoch: u32, now: Timestamp) -> Detail {
     };
     next.state = State::Queued;
     next.handover = None;
-    next.due_at = Some(next.deliver_at.max(now).plus(QUEUED_GRACE));
+    let overdue =
+        if next.deliver_at > now { next.deliver_at.plus(SCHEDULED_GRACE) } else { now.plus(QUEUED_GRACE) };
+    let raised = raise.map(|raise| raise.at(next.waiting_since));
+    next.due_at = Some(no_later(no_later(overdue, raised), next.open_end()));
     Ok(again.then(|| "handed over again: it was not delivered in time".to_owned()))
 }
 
@@ -169,18 +81,21 @@ fn handover_failed(next: &mut Fields, epoch: u32, reason: String, now: Timestamp
 fn claimed(next: &mut Fields, epoch: u32, lease: Lease, now: Timestamp) -> Detail {
     same_epoch(next, epoch)?;
     let lapsed = match next.state {
+        State::Accepted | State::Queued | State::Retrying if next.has_expired(now) => {
+            return Err(Refused::Expired);
+        }
         State::Accepted | State::Queued | State::Retrying => false,
         State::Processing => {
             let until = next.lease.map_or(now, |held| held.until);
             if until > now {
                 return Err(Refused::Leased { until });
             }
-            if next.attempt >= next.max_attempts.get() {
+            if next.attempt >= next.attempt_limit {
                 return Err(Refused::Exhausted);
             }
             true
         }
-        State::Completed | State::Failed => return Err(Refused::Final(next.state)),
+        state => return Err(Refused::Final(state)),
     };
     next.state = State::Processing;
     next.attempt += 1;
@@ -192,13 +107,10 @@ fn claimed(next: &mut Fields, epoch: u32, lease: Lease, now: Timestamp) -> Detai
 
 fn given_back(next: &mut Fields, epoch: u32, now: Timestamp) -> Detail {
     same_epoch(next, epoch)?;
-    if !matches!(next.state, State::Accepted | State::Queued | State::Retrying) {
-        return Err(Refused::NotApplicable(next.state));
-    }
-    next.state = State::Accepted;
-    next.epoch += 1;
+    waits(next)?;
     next.deliver_at = next.deliver_at.min(now);
-    owe_handover(next, now);
+    next.waiting_since = next.waiting_since.min(now);
+    ask_again(next, State::Accepted, now);
     Ok(Some("given back: no time was left to start it".to_owned()))
 }
 
@@ -225,30 +137,133 @@ fn finished(next: &mut Fields, owner: Owner, outcome: Outcome, now: Timestamp) -
 }
 
 fn lease_lapsed(next: &mut Fields, retry_at: Timestamp, now: Timestamp) -> Detail {
-    match next.lease {
-        Some(held) if next.state == State::Processing && held.until <= now => {}
-        Some(held) if next.state == State::Processing => return Err(Refused::Leased { until: held.until }),
-        _ => return Err(Refused::NotApplicable(next.state)),
-    }
+    no_live_lease(next, now)?;
     let reason = "the attempt ended without an outcome: its lease lapsed".to_owned();
     Ok(Some(retry_or_fail(next, retry_at, reason, now)))
 }
 
+/// An attempt that holds a lease is counted already; one that never got that far is counted here.
+fn given_up(next: &mut Fields, epoch: u32, retry_at: Timestamp, reason: String, now: Timestamp) -> Detail {
+    same_epoch(next, epoch)?;
+    if next.state == State::Processing {
+        no_live_lease(next, now)?;
+    } else if next.has_expired(now) {
+        return Err(Refused::Expired);
+    } else {
+        next.attempt += 1;
+    }
+    Ok(Some(retry_or_fail(next, retry_at, format!("the broker gave it up: {reason}"), now)))
+}
+
+fn expired(next: &mut Fields, now: Timestamp) -> Detail {
+    waits(next)?;
+    if !next.has_expired(now) {
+        return Err(Refused::NotApplicable(next.state));
+    }
+    end(next, State::Expired);
+    Ok(Some("it was not started by the end that its caller had set".to_owned()))
+}
+
+/// The copy in the broker has the old class, so it is made void and another one is owed.
+fn aged(next: &mut Fields, to: Priority, now: Timestamp) -> Detail {
+    if next.state != State::Queued || to <= next.priority {
+        return Err(Refused::NotApplicable(next.state));
+    }
+    let waited = next.waiting_since.until(now).as_secs();
+    let from = std::mem::replace(&mut next.priority, to);
+    next.waiting_since = now;
+    ask_again(next, State::Accepted, now);
+    Ok(Some(format!("raised from {from} to {to}: it has waited for {waited} s")))
+}
+
+fn cancelled(next: &mut Fields) -> Detail {
+    waits(next)?;
+    next.epoch += 1;
+    end(next, State::Cancelled);
+    Ok(Some("cancelled by its caller".to_owned()))
+}
+
+fn amended(
+    next: &mut Fields,
+    priority: Option<Priority>,
+    deliver_at: Option<Timestamp>,
+    now: Timestamp,
+) -> Detail {
+    waits(next)?;
+    let (old_priority, old_time) = (next.priority, next.deliver_at);
+    next.priority = priority.unwrap_or(old_priority);
+    let asked = deliver_at.unwrap_or(old_time).max(now);
+    let bypasses = next.priority == Priority::High && asked > now;
+    let time = if bypasses { now } else { asked };
+    if let Some(end) = next.open_end().filter(|end| *end <= time) {
+        return Err(Refused::BeyondEnd { end });
+    }
+    if next.priority == old_priority && time == old_time.max(now) {
+        return Err(Refused::Unchanged);
+    }
+    next.bypassed |= bypasses;
+    next.deliver_at = time;
+    next.waiting_since = time;
+    // A message whose attempt failed still says so.
+    let state = if next.state == State::Retrying { State::Retrying } else { State::Accepted };
+    ask_again(next, state, now);
+    let class = (next.priority != old_priority)
+        .then(|| format!("priority {} instead of {old_priority}", next.priority));
+    let moved = (time != old_time).then_some("another time");
+    let bypass = bypasses.then_some("the delay was bypassed");
+    let words: Vec<_> = [class.as_deref(), moved, bypass].into_iter().flatten().collect();
+    Ok(Some(format!("changed by its caller: {}", words.join(", "))))
+}
+
+fn redriven(next: &mut Fields, priority: Option<Priority>, deliver_at: Timestamp, now: Timestamp) -> Detail {
+    if next.state != State::Failed {
+        return Err(Refused::NotApplicable(next.state));
+    }
+    next.priority = priority.unwrap_or(next.priority);
+    next.attempt_limit = next.attempt + next.max_attempts.get();
+    next.deliver_at = deliver_at.max(now);
+    next.waiting_since = next.deliver_at;
+    ask_again(next, State::Accepted, now);
+    Ok(Some("redriven by its caller".to_owned()))
+}
+
 fn retry_or_fail(next: &mut Fields, at: Timestamp, reason: String, now: Timestamp) -> String {
-    if next.attempt < next.max_attempts.get() {
+    if next.attempt < next.attempt_limit {
         retry(next, at, now);
         return reason;
     }
     end(next, State::Failed);
-    format!("attempt {} of {} failed: {reason}", next.attempt, next.max_attempts.get())
+    format!("attempt {} of {} failed: {reason}", next.attempt, next.attempt_limit)
 }
 
 fn retry(next: &mut Fields, at: Timestamp, now: Timestamp) {
-    next.state = State::Retrying;
-    next.epoch += 1;
     next.deliver_at = at.max(now);
+    next.waiting_since = next.deliver_at;
     next.lease = None;
+    ask_again(next, State::Retrying, now);
+}
+
+/// Makes what the broker has void and leaves another hand-over to the relay.
+fn ask_again(next: &mut Fields, state: State, now: Timestamp) {
+    next.state = state;
+    next.epoch += 1;
     owe_handover(next, now);
+}
+
+/// In the states in which nobody works on it and a delivery may be under way.
+fn waits(next: &Fields) -> Result<(), Refused> {
+    match next.state {
+        State::Accepted | State::Queued | State::Retrying => Ok(()),
+        state => Err(Refused::NotApplicable(state)),
+    }
+}
+
+fn no_live_lease(next: &Fields, now: Timestamp) -> Result<(), Refused> {
+    match next.lease {
+        Some(held) if held.until > now => Err(Refused::Leased { until: held.until }),
+        Some(_) => Ok(()),
+        None => Err(Refused::NotApplicable(next.state)),
+    }
 }
 
 fn end(next: &mut Fields, state: State) {
@@ -260,7 +275,7 @@ fn end(next: &mut Fields, state: State) {
 
 fn owe_handover(next: &mut Fields, now: Timestamp) {
     next.handover = Some(Handover::Relay);
-    next.due_at = Some(handover_due(next.deliver_at, now, RELAY_GRACE));
+    next.due_at = Some(no_later(handover_due(next.deliver_at, now, RELAY_GRACE), next.open_end()));
 }
 
 fn same_epoch(next: &Fields, epoch: u32) -> Result<(), Refused> {

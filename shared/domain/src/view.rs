@@ -43,7 +43,7 @@ impl FromStr for View {
             return Ok(Self::Scheduled);
         }
         text.parse().map(Self::Is).map_err(|_| {
-            Invalid("must be accepted, scheduled, queued, processing, retrying, completed or failed")
+            Invalid("must be accepted, scheduled, queued, processing, retrying, completed, failed, cancelled or expired")
         })
     }
 }

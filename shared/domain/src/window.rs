@@ -16,10 +16,15 @@ pub(crate) const INGEST_GRACE: Duration = Duration::from_secs(30);
 /// about half a second; the rest is for its retries.
 pub(crate) const RELAY_GRACE: Duration = Duration::from_secs(30);
 
-/// How long a message may wait in the broker beyond its time before it is handed over again.
+/// How long a message that the broker held back may be overdue before it is handed over again.
 ///
-/// The broker can lose one: its scheduler forgets a job whose hand-over to the queue throws. A second copy is harmless,
+/// The broker can lose one: its scheduler forgets a job whose hand-over to the queue throws. It is late by a second or
+/// two under load (`docs/decisions.md`); with a sweep a minute the loss is found within two. A second copy is harmless,
 /// since both carry the same epoch and only one can claim.
+pub(crate) const SCHEDULED_GRACE: Duration = Duration::from_secs(60);
+
+/// How long a message may wait in the queue itself before it is handed over again. The broker has confirmed it there,
+/// so it is most likely waiting its turn; a copy for each quarter of an hour bounds what a long queue grows by.
 pub(crate) const QUEUED_GRACE: Duration = Duration::from_secs(15 * 60);
 
 /// Whether the broker may hold a message until `deliver_at`.
@@ -30,4 +35,9 @@ pub(crate) fn within_window(deliver_at: Timestamp, now: Timestamp) -> bool {
 /// When the sweep has to look at a hand-over that is owed from `now` on: after `grace`, or when its window opens.
 pub(crate) fn handover_due(deliver_at: Timestamp, now: Timestamp, grace: Duration) -> Timestamp {
     now.plus(grace).max(deliver_at.minus(HANDOVER_WINDOW))
+}
+
+/// The earlier one of a moment and an end, where there is an end.
+pub(crate) fn no_later(at: Timestamp, end: Option<Timestamp>) -> Timestamp {
+    end.map_or(at, |end| at.min(end))
 }

@@ -1,9 +1,15 @@
 use super::{NOON, payload, submission, tenant};
 use crate::{
     change::{Changed, change},
-    ports::{Created, DUE_SHARDS, DueIndex, Key, MessageStore, Position, Replaced, TenantIndex},
+    ports::{
+        Created, DUE_SHARDS, DueIndex, Key, MessageStore, Position, Replaced, Standing, StateIndex,
+        TenantIndex,
+    },
 };
-use expedite_domain::{Event, Lease, Message, Outcome, Owner, Refused, Tenant, Timestamp, transition};
+use expedite_domain::{
+    Event, Lease, Message, Outcome, Owner, Priority, Refused, State, Submission, Tenant, Timestamp,
+    transition,
+};
 use futures_util::future::join_all;
 use std::time::Duration;
 
@@ -13,7 +19,7 @@ const SECOND: Duration = Duration::from_secs(1);
 ///
 /// # Panics
 /// The implementation does not do what the port says.
-pub async fn messages(store: &(impl MessageStore + TenantIndex + DueIndex), run: &str) {
+pub async fn messages(store: &(impl MessageStore + TenantIndex + StateIndex + DueIndex), run: &str) {
     keeps_what_it_is_given(store, &tenant(&format!("keeps-{run}"))).await;
     creates_once(store, &tenant(&format!("once-{run}"))).await;
     compares_versions(store, &tenant(&format!("versions-{run}"))).await;
@@ -21,6 +27,8 @@ pub async fn messages(store: &(impl MessageStore + TenantIndex + DueIndex), run:
     lets_one_of_many_claim(store, &tenant(&format!("claim-{run}"))).await;
     parts_tenants(store, &tenant(&format!("mine-{run}")), &tenant(&format!("theirs-{run}"))).await;
     lists_newest_first(store, &tenant(&format!("list-{run}"))).await;
+    revives_what_failed(store, &tenant(&format!("revive-{run}"))).await;
+    knows_states(store, &tenant(&format!("states-{run}"))).await;
     finds_what_is_due(store, &tenant(&format!("due-{run}"))).await;
 }
 
@@ -51,10 +59,10 @@ async fn keeps_what_it_is_given(store: &impl MessageStore, tenant: &Tenant) {
     assert_eq!(store.read_payload(&key).await.unwrap().unwrap().get(), json);
 
     let running = claimed(&message, 1, NOON);
-    assert_eq!(store.replace(&running).await.unwrap(), Replaced::Written);
+    assert_eq!(store.replace(&message, &running).await.unwrap(), Replaced::Written);
     assert_eq!(store.read(&key).await.unwrap().as_ref(), Some(&running));
     let done = completed(&running, 1, NOON.plus(SECOND));
-    assert_eq!(store.replace(&done).await.unwrap(), Replaced::Written);
+    assert_eq!(store.replace(&running, &done).await.unwrap(), Replaced::Written);
     assert_eq!(store.read_many(&[key.clone(), key.clone()]).await.unwrap(), vec![done]);
     assert_eq!(store.read_payload(&key).await.unwrap().unwrap().get(), json);
 }
@@ -71,27 +79,28 @@ async fn compares_versions(store: &impl MessageStore, tenant: &Tenant) {
     let first = stored(store, tenant, 1, NOON).await;
     let winner = claimed(&first, 1, NOON);
     let loser = claimed(&first, 2, NOON);
-    assert_eq!(store.replace(&winner).await.unwrap(), Replaced::Written);
-    assert_eq!(store.replace(&loser).await.unwrap(), Replaced::Conflict(Box::new(winner.clone())));
+    assert_eq!(store.replace(&first, &winner).await.unwrap(), Replaced::Written);
+    assert_eq!(store.replace(&first, &loser).await.unwrap(), Replaced::Conflict(Box::new(winner.clone())));
     let done = completed(&winner, 1, NOON);
-    assert_eq!(store.replace(&done).await.unwrap(), Replaced::Written);
+    assert_eq!(store.replace(&winner, &done).await.unwrap(), Replaced::Written);
     assert_eq!(
-        store.replace(&claimed(&first, 3, NOON)).await.unwrap(),
+        store.replace(&first, &claimed(&first, 3, NOON)).await.unwrap(),
         Replaced::Conflict(Box::new(done.clone()))
     );
-    let unknown = claimed(&Message::accept(submission(tenant, 2), NOON), 1, NOON);
-    assert_eq!(store.replace(&unknown).await.unwrap(), Replaced::Missing);
+    let never_stored = Message::accept(submission(tenant, 2), NOON);
+    let unknown = claimed(&never_stored, 1, NOON);
+    assert_eq!(store.replace(&never_stored, &unknown).await.unwrap(), Replaced::Missing);
     assert_eq!(store.read(&Key::of(&unknown)).await.unwrap(), None);
 }
 
 async fn knows_its_own_write_again(store: &impl MessageStore, tenant: &Tenant) {
     let first = stored(store, tenant, 1, NOON).await;
     let next = claimed(&first, 1, NOON);
-    assert_eq!(store.replace(&next).await.unwrap(), Replaced::Written);
-    assert_eq!(store.replace(&next).await.unwrap(), Replaced::Written);
+    assert_eq!(store.replace(&first, &next).await.unwrap(), Replaced::Written);
+    assert_eq!(store.replace(&first, &next).await.unwrap(), Replaced::Written);
     let done = completed(&next, 1, NOON);
-    assert_eq!(store.replace(&done).await.unwrap(), Replaced::Written);
-    assert_eq!(store.replace(&done).await.unwrap(), Replaced::Written);
+    assert_eq!(store.replace(&next, &done).await.unwrap(), Replaced::Written);
+    assert_eq!(store.replace(&next, &done).await.unwrap(), Replaced::Written);
 }
 
 async fn lets_one_of_many_claim(store: &impl MessageStore, tenant: &Tenant) {
@@ -142,13 +151,102 @@ async fn lists_newest_first(store: &(impl MessageStore + TenantIndex), tenant: &
     assert_eq!(seen, expected);
 }
 
+fn failed(message: &Message) -> Message {
+    let event = Event::Finished {
+        owner: Owner::from_bits(1),
+        outcome: Outcome::Discard { reason: "no such address".to_owned() },
+    };
+    transition(message, event, NOON).unwrap()
+}
+
+async fn revives_what_failed(store: &impl MessageStore, tenant: &Tenant) {
+    let first = stored(store, tenant, 1, NOON).await;
+    let running = claimed(&first, 1, NOON);
+    let failed = failed(&running);
+    store.replace(&first, &running).await.unwrap();
+    store.replace(&running, &failed).await.unwrap();
+    let again = transition(&failed, Event::Redriven { priority: None, deliver_at: NOON }, NOON).unwrap();
+    assert_eq!(store.replace(&failed, &again).await.unwrap(), Replaced::Written);
+    assert_eq!(store.replace(&failed, &again).await.unwrap(), Replaced::Written);
+    let key = Key::of(&first);
+    assert_eq!(store.read(&key).await.unwrap(), Some(again));
+    assert_eq!(store.read_payload(&key).await.unwrap().unwrap().get(), "{}");
+}
+
+async fn knows_states(store: &(impl MessageStore + StateIndex), tenant: &Tenant) {
+    let mut waiting = Vec::new();
+    for number in 0..5 {
+        let at = NOON.plus(Duration::from_secs(number / 2));
+        waiting.push(stored(store, tenant, number.into(), at).await);
+    }
+    let urgent = Submission {
+        priority: Priority::Low,
+        deliver_at: Some(NOON.plus(Duration::from_secs(600))),
+        start_by: Some(NOON.plus(Duration::from_secs(700))),
+        submitter: "somebody".parse().ok(),
+        ..submission(tenant, 9)
+    };
+    let urgent = Message::accept(urgent, NOON);
+    store.create(&urgent, &payload("{}")).await.unwrap();
+    waiting.push(urgent.clone());
+    assert_eq!(all_in(store, tenant, State::Accepted).await, standings(&waiting));
+
+    let moved = waiting.remove(0);
+    let running = claimed(&moved, 1, NOON);
+    store.replace(&moved, &running).await.unwrap();
+    assert_eq!(all_in(store, tenant, State::Accepted).await, standings(&waiting));
+    assert_eq!(all_in(store, tenant, State::Processing).await, standings(std::slice::from_ref(&running)));
+    let failed = failed(&running);
+    store.replace(&running, &failed).await.unwrap();
+    assert_eq!(all_in(store, tenant, State::Processing).await, []);
+    assert_eq!(all_in(store, tenant, State::Failed).await, standings(&[failed]));
+
+    let cancelled = transition(&urgent, Event::Cancelled, NOON).unwrap();
+    store.replace(&urgent, &cancelled).await.unwrap();
+    assert_eq!(store.read(&Key::of(&urgent)).await.unwrap(), Some(cancelled));
+    for state in [State::Queued, State::Retrying, State::Completed, State::Cancelled, State::Expired] {
+        assert_eq!(all_in(store, tenant, state).await, [], "{state}");
+    }
+}
+
+/// As the index must give them.
+fn standings(messages: &[Message]) -> Vec<Standing> {
+    let mut standings: Vec<_> = messages
+        .iter()
+        .map(|message| Standing {
+            position: Position { created_at: message.created_at, id: message.id },
+            priority: message.priority,
+            deliver_at: message.deliver_at,
+        })
+        .collect();
+    standings.sort_by_key(|standing| {
+        std::cmp::Reverse((standing.position.created_at, standing.position.id.to_string()))
+    });
+    standings
+}
+
+async fn all_in(store: &impl StateIndex, tenant: &Tenant, state: State) -> Vec<Standing> {
+    let mut seen: Vec<Standing> = Vec::new();
+    loop {
+        let after = seen.last().map(|last| last.position);
+        let page = store.in_state(tenant, state, after, 2).await.unwrap();
+        let leads_on = page.standings.last().is_some_and(|last| !seen.contains(last));
+        assert!(!page.more || leads_on, "a page must lead on");
+        seen.extend(page.standings);
+        if !page.more {
+            return seen;
+        }
+    }
+}
+
 async fn finds_what_is_due(store: &(impl MessageStore + DueIndex), tenant: &Tenant) {
     for number in 0..10 {
         stored(store, tenant, number, NOON).await;
     }
     let ended = stored(store, tenant, 10, NOON).await;
-    store.replace(&claimed(&ended, 1, NOON)).await.unwrap();
-    store.replace(&completed(&claimed(&ended, 1, NOON), 1, NOON)).await.unwrap();
+    let running = claimed(&ended, 1, NOON);
+    store.replace(&ended, &running).await.unwrap();
+    store.replace(&running, &completed(&running, 1, NOON)).await.unwrap();
     let due_at = Message::accept(submission(tenant, 0), NOON).due_at.unwrap();
 
     assert_eq!(all_due(store, tenant, due_at.minus(Duration::from_millis(1))).await, 0);

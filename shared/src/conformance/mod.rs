@@ -30,6 +30,8 @@ pub fn submission(tenant: &Tenant, number: u128) -> Submission {
         priority: Priority::Medium,
         deliver_at: None,
         max_attempts: MaxAttempts::default(),
+        start_by: None,
+        submitter: None,
         fingerprint: [7; 32],
     }
 }

@@ -3,10 +3,10 @@ use crate::{
     payload::Payload,
     ports::{
         Created, DUE_SHARDS, DueIndex, DuePage, DuePosition, Key, KeyPage, MessageStore, Position, Replaced,
-        StoreError, TenantIndex,
+        Standing, StateIndex, StatePage, StoreError, TenantIndex, is_indexed,
     },
 };
-use expedite_domain::{Message, Tenant, Timestamp};
+use expedite_domain::{Message, State, Tenant, Timestamp};
 use std::{cmp::Reverse, collections::BTreeMap, sync::Mutex};
 
 /// How many due messages one page has: few, so that tests see several pages.
@@ -87,8 +87,12 @@ impl MessageStore for &FakeStore {
         self.faults.around(|| Ok(locked(&self.payloads).get(key).cloned()))
     }
 
-    async fn replace(&self, next: &Message) -> Result<Replaced, StoreError> {
+    async fn replace(&self, before: &Message, next: &Message) -> Result<Replaced, StoreError> {
         self.faults.around(|| {
+            let revived = before.state.is_final() && !next.state.is_final();
+            if revived && !locked(&self.payloads).contains_key(&Key::of(next)) {
+                return Ok(Replaced::Missing);
+            }
             let mut messages = locked(&self.messages);
             let Some(found) = messages.get_mut(&Key::of(next)) else {
                 return Ok(Replaced::Missing);
@@ -96,7 +100,7 @@ impl MessageStore for &FakeStore {
             if found == next {
                 return Ok(Replaced::Written);
             }
-            if found.version + 1 != next.version {
+            if found.version != before.version {
                 return Ok(Replaced::Conflict(Box::new(found.clone())));
             }
             *found = next.clone();
@@ -113,7 +117,6 @@ impl TenantIndex for &FakeStore {
         limit: usize,
     ) -> Result<KeyPage, StoreError> {
         self.faults.around(|| {
-            let place = |position: &Position| Reverse((position.created_at, position.id.to_string()));
             let mut positions: Vec<_> = locked(&self.messages)
                 .values()
                 .filter(|message| message.tenant == *tenant)
@@ -126,6 +129,38 @@ impl TenantIndex for &FakeStore {
             Ok(KeyPage { positions, more })
         })
     }
+}
+
+impl StateIndex for &FakeStore {
+    async fn in_state(
+        &self,
+        tenant: &Tenant,
+        state: State,
+        after: Option<Position>,
+        limit: usize,
+    ) -> Result<StatePage, StoreError> {
+        self.faults.around(|| {
+            let mut standings: Vec<_> = locked(&self.messages)
+                .values()
+                .filter(|message| message.tenant == *tenant && message.state == state && is_indexed(state))
+                .map(|message| Standing {
+                    position: Position { created_at: message.created_at, id: message.id },
+                    priority: message.priority,
+                    deliver_at: message.deliver_at,
+                })
+                .filter(|standing| after.is_none_or(|after| place(&standing.position) > place(&after)))
+                .collect();
+            standings.sort_by_key(|standing| place(&standing.position));
+            let more = standings.len() > limit;
+            standings.truncate(limit);
+            Ok(StatePage { standings, more })
+        })
+    }
+}
+
+/// Newest first.
+fn place(position: &Position) -> Reverse<(Timestamp, String)> {
+    Reverse((position.created_at, position.id.to_string()))
 }
 
 impl DueIndex for &FakeStore {

@@ -70,7 +70,8 @@ async fn filters_choose() {
         let asked = Submission { priority, kind, deliver_at, ..submission(&tenant("acme"), number) };
         Message::accept(asked, NOON)
     };
-    let handed_over = |message: Message| transition(&message, Event::HandedOver { epoch: 1 }, NOON).unwrap();
+    let handed_over =
+        |message: Message| transition(&message, Event::HandedOver { epoch: 1, raise: None }, NOON).unwrap();
     let rig = Rig::with([
         made(0, Priority::Low, "print", 0),
         handed_over(made(1, Priority::Low, "print", 60)),

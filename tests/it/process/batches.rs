@@ -3,8 +3,8 @@
 use super::{Rig, TIMEOUT, batch, medium};
 use crate::events::event;
 use expedite::{
-    conformance::NOON,
-    domain::{Handover, Priority, State},
+    conformance::{NOON, payload, submission, tenant},
+    domain::{Handover, Message, Priority, State, Submission},
     ports::{Key, MessageStore},
 };
 use process::{BatchError, Report};
@@ -54,6 +54,23 @@ async fn the_handler_gets_the_job_to_the_letter() {
     );
     assert_eq!((job.attempt, job.max_attempts, job.priority), (1, 5, Priority::High));
     assert_eq!(job.deadline, NOON.plus(Duration::from_secs(TIMEOUT)));
+}
+
+/// One that was started in time is finished, however late.
+#[tokio::test(start_paused = true)]
+async fn what_comes_too_late_to_be_started_expires() {
+    let rig = Rig::done();
+    let asked = |number, start_by| Submission { start_by, ..submission(&tenant("acme"), number) };
+    for (number, seconds) in [(1, Some(0)), (2, Some(1)), (3, None)] {
+        let start_by = seconds.map(|seconds| NOON.plus(Duration::from_secs(seconds)));
+        rig.store.put(Message::accept(asked(number, start_by), NOON), payload("{}"));
+    }
+    let report = rig.run(medium([1, 2, 3])).await.unwrap();
+    assert_eq!(report, Report { recorded: 2, expired: 1, ..Report::default() });
+    assert_eq!(rig.message(1).await.state, State::Expired);
+    assert_eq!(rig.jobs().len(), 2, "it is never run");
+    let again = rig.run(medium([1])).await.unwrap();
+    assert_eq!(again, Report { dropped: 1, ..Report::default() });
 }
 
 #[tokio::test(start_paused = true)]

@@ -78,8 +78,8 @@ async fn what_changed_since_the_batch_was_read_is_decided_anew() {
     rig.store.put(accepted.clone(), payload("{}"));
     let mark = async {
         tokio::time::sleep(rig.work / 2).await;
-        let marked = transition(&accepted, Event::HandedOver { epoch: 1 }, NOON).unwrap();
-        (&rig.store).replace(&marked).await.unwrap()
+        let marked = transition(&accepted, Event::HandedOver { epoch: 1, raise: None }, NOON).unwrap();
+        (&rig.store).replace(&accepted, &marked).await.unwrap()
     };
     let (report, mark) = join!(rig.run(medium([1, 2])), mark);
     assert_eq!((report.unwrap(), mark), (recorded(2), Replaced::Written));
@@ -97,7 +97,7 @@ async fn whoever_lost_the_lease_records_nothing() {
         let held = rig.message(1).await;
         let event = Event::LeaseLapsed { retry_at: NOON.plus(MINUTE) };
         let lapsed = transition(&held, event, NOON.plus(MINUTE)).unwrap();
-        (&rig.store).replace(&lapsed).await.unwrap()
+        (&rig.store).replace(&held, &lapsed).await.unwrap()
     });
     assert_eq!((one.unwrap().dropped, two), (1, Replaced::Written));
     assert_eq!(rig.message(1).await.state, State::Retrying);

@@ -88,7 +88,7 @@ impl Rig {
                 ..submission(&envelope.tenant, 0)
             };
             let message = Message::accept(submission, NOON);
-            let queued = transition(&message, Event::HandedOver { epoch: 1 }, NOON).unwrap();
+            let queued = transition(&message, Event::HandedOver { epoch: 1, raise: None }, NOON).unwrap();
             self.store.put(queued, envelope.payload);
         }
     }

@@ -59,6 +59,8 @@ fn a_message_whose_time_has_not_come_is_seen_as_scheduled() {
         (&sample::retrying(), NOON, "retrying"),
         (&sample::completed(), NOON, "completed"),
         (&sample::failed(), NOON, "failed"),
+        (&sample::cancelled(), NOON, "cancelled"),
+        (&sample::expired(), NOON, "expired"),
     ] {
         assert_eq!(View::of(message, now).as_str(), seen, "{:?} at {now:?}", message.state);
         assert_eq!(seen.parse(), Ok(View::of(message, now)));

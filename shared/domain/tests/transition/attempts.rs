@@ -1,8 +1,9 @@
 //! What an attempt counts, what its end leaves behind, and what comes too late.
 
 use crate::sample::{
-    self, ATTEMPTS, LEASE, NOON, OVERDUE, WINDOW, after, claimed, discard, finished, given_back, handed_over,
-    handover_failed, holder, retry, seconds, snooze, submission, then,
+    self, ATTEMPTS, LEASE, NOON, OVERDUE, WINDOW, after, aged, amended, claimed, discard, finished,
+    given_back, given_up, handed_over, handover_failed, holder, redriven, retry, seconds, snooze, submission,
+    then,
 };
 use expedite_domain::{
     Event, Handover, Message, Outcome, Priority, Refused, State, TIMELINE_LIMIT, Timestamp, transition,
@@ -28,6 +29,13 @@ fn what_counts_as_an_attempt_and_what_makes_a_hand_over_void() {
     check(running.clone(), finished(snooze(NOON)), NOON, -1, 1);
     check(running.clone(), Event::LeaseLapsed { retry_at: NOON }, after(LEASE), 0, 1);
     check(running.clone(), claimed(&running, after(LEASE)), after(LEASE), 1, 0);
+    check(queued.clone(), given_up(&queued, NOON), NOON, 1, 1);
+    check(running.clone(), given_up(&running, NOON), after(LEASE), 0, 1);
+    check(queued.clone(), aged(Priority::High), NOON, 0, 1);
+    check(queued.clone(), Event::Cancelled, NOON, 0, 1);
+    check(queued, amended(Some(Priority::Low), None), NOON, 0, 1);
+    check(sample::failed(), redriven(NOON), NOON, 0, 1);
+    check(sample::urgent(), Event::Expired, seconds(60), 0, 0);
 }
 
 #[test]
@@ -35,9 +43,11 @@ fn the_last_attempt_fails_with_its_number_and_the_reason() {
     let last = sample::processing_for_the_last_time();
     let by_handler = then(&last, finished(retry(NOON)), NOON);
     let by_lease = then(&last, Event::LeaseLapsed { retry_at: NOON }, after(LEASE));
+    let by_broker = then(&sample::retrying(), given_up(&sample::retrying(), NOON), NOON);
     for (message, reason) in [
         (by_handler, "attempt 2 of 2 failed: it rained"),
         (by_lease, "attempt 2 of 2 failed: the attempt ended without an outcome: its lease lapsed"),
+        (by_broker, "attempt 2 of 2 failed: the broker gave it up: delivered seven times"),
         (sample::failed(), "no such address"),
     ] {
         assert_eq!(message.state, State::Failed);

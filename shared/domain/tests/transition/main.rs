@@ -4,6 +4,7 @@
 
 mod accepting;
 mod attempts;
+mod commands;
 mod matrix;
 mod owing;
 mod sample;

@@ -15,8 +15,11 @@ pub const LEASE: Duration = Duration::from_secs(40);
 /// How far ahead of its time a message goes to the broker.
 pub const WINDOW: Duration = Duration::from_secs(15 * 60);
 
-/// How long after its time a message that the broker holds is handed over again.
+/// How long after its confirmation a message that waits in the queue is handed over again.
 pub const OVERDUE: Duration = WINDOW;
+
+/// How long after its time a message that the broker held back is handed over again.
+pub const HELD_BACK: Duration = Duration::from_secs(60);
 
 /// How many attempts a sample has.
 pub const ATTEMPTS: u64 = 2;
@@ -42,6 +45,8 @@ pub fn submission(priority: Priority, deliver_at: Option<Timestamp>) -> Submissi
         priority,
         deliver_at,
         max_attempts: MaxAttempts::new(ATTEMPTS).unwrap(),
+        start_by: None,
+        submitter: None,
         fingerprint: [0; 32],
     }
 }
@@ -53,7 +58,7 @@ pub fn then(message: &Message, event: Event, now: Timestamp) -> Message {
 }
 
 pub fn handed_over(message: &Message) -> Event {
-    Event::HandedOver { epoch: message.epoch }
+    Event::HandedOver { epoch: message.epoch, raise: None }
 }
 
 pub fn handover_failed(message: &Message) -> Event {
@@ -66,6 +71,22 @@ pub fn claimed(message: &Message, now: Timestamp) -> Event {
 
 pub fn given_back(message: &Message) -> Event {
     Event::GivenBack { epoch: message.epoch }
+}
+
+pub fn given_up(message: &Message, retry_at: Timestamp) -> Event {
+    Event::GivenUp { epoch: message.epoch, retry_at, reason: "delivered seven times".to_owned() }
+}
+
+pub fn aged(to: Priority) -> Event {
+    Event::Aged { to }
+}
+
+pub fn amended(priority: Option<Priority>, deliver_at: Option<Timestamp>) -> Event {
+    Event::Amended { priority, deliver_at }
+}
+
+pub fn redriven(deliver_at: Timestamp) -> Event {
+    Event::Redriven { priority: None, deliver_at }
 }
 
 pub fn finished(outcome: Outcome) -> Event {
@@ -117,4 +138,18 @@ pub fn completed() -> Message {
 
 pub fn failed() -> Message {
     then(&processing(), finished(discard()), NOON)
+}
+
+pub fn cancelled() -> Message {
+    then(&queued(), Event::Cancelled, NOON)
+}
+
+/// To be started within a minute, or never.
+pub fn urgent() -> Message {
+    let submission = Submission { start_by: Some(seconds(60)), ..submission(Priority::Medium, None) };
+    Message::accept(submission, NOON)
+}
+
+pub fn expired() -> Message {
+    then(&urgent(), Event::Expired, seconds(60))
 }

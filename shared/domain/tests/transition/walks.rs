@@ -2,13 +2,19 @@
 
 use crate::sample::{ATTEMPTS, NOON, submission};
 use expedite_domain::{
-    Event, Lease, Message, Outcome, Owed, Owner, Priority, Refused, State, TIMELINE_LIMIT, Timestamp, owed,
-    transition,
+    Aging, Event, Lease, Message, Outcome, Owed, Owner, Priority, Refused, State, Submission, TIMELINE_LIMIT,
+    Timestamp, owed, transition,
 };
 use std::{collections::BTreeSet, time::Duration};
 
 const WALKS: u64 = 3_000;
 const STEPS: usize = 40;
+
+const AGING: Aging = Aging {
+    low: Some(Duration::from_secs(300)),
+    medium: Some(Duration::from_secs(2_000)),
+    cap: Priority::High,
+};
 
 /// SplitMix64 (Steele, Lea and Flood, 2014).
 struct Dice(u64);
@@ -22,8 +28,8 @@ impl Dice {
         (bits ^ (bits >> 31)) % limit
     }
 
-    fn pick<T: Copy>(&mut self, from: &[T]) -> T {
-        from[self.below(from.len() as u64) as usize]
+    fn pick<T: Clone>(&mut self, from: &[T]) -> T {
+        from[self.below(from.len() as u64) as usize].clone()
     }
 
     /// From the past to beyond the hand-over window.
@@ -36,13 +42,29 @@ impl Dice {
         // Mostly the epoch that counts, or nothing would ever move.
         let epoch = if self.below(6) == 0 { message.epoch.saturating_sub(1) } else { message.epoch };
         let owner = Owner::from_bits(self.below(2).into());
-        match self.below(6) {
-            0 => Event::HandedOver { epoch },
-            1 => Event::HandoverFailed { epoch, reason: "no answer".to_owned() },
-            2 => Event::Claimed { epoch, lease: Lease { owner, until: now.plus(Duration::from_secs(40)) } },
-            3 => Event::GivenBack { epoch },
-            4 => Event::Finished { owner, outcome: self.outcome(now) },
-            _ => Event::LeaseLapsed { retry_at: self.moment(now) },
+        let reason = "why".to_owned();
+        match self.below(14) {
+            0..=2 => Event::HandedOver { epoch, raise: AGING.raise(message.priority) },
+            3 => Event::HandoverFailed { epoch, reason },
+            4 | 5 => {
+                Event::Claimed { epoch, lease: Lease { owner, until: now.plus(Duration::from_secs(40)) } }
+            }
+            6 => Event::GivenBack { epoch },
+            7 | 8 => Event::Finished { owner, outcome: self.outcome(now) },
+            9 => Event::LeaseLapsed { retry_at: self.moment(now) },
+            10 => Event::GivenUp { epoch, retry_at: self.moment(now), reason },
+            11 => self.pick(&[Event::Expired, Event::Aged { to: Priority::High }]),
+            12 => {
+                let priority = self.pick(&[None, Some(Priority::Low), Some(Priority::High)]);
+                let deliver_at = Some(self.moment(now)).filter(|_| priority.is_none());
+                Event::Amended { priority, deliver_at }
+            }
+            _ if message.state == State::Failed => {
+                Event::Redriven { priority: None, deliver_at: self.moment(now) }
+            }
+            // Rare, or few would live long.
+            _ if self.below(8) == 0 => Event::Cancelled,
+            _ => Event::Redriven { priority: None, deliver_at: now },
         }
     }
 
@@ -64,7 +86,8 @@ fn walk(mut step: impl FnMut(&Message, &Event, Timestamp, &Result<Message, Refus
         let mut now = NOON;
         let priority = dice.pick(&Priority::ALL);
         let wanted = dice.moment(now);
-        let mut message = Message::accept(submission(priority, Some(wanted)), now);
+        let start_by = Some(now.plus(Duration::from_secs(5_000))).filter(|_| dice.below(3) == 0);
+        let mut message = Message::accept(Submission { start_by, ..submission(priority, Some(wanted)) }, now);
         for _ in 0..STEPS {
             now = now.plus(Duration::from_secs(dice.pick(&[0, 0, 1, 40, 900, 100_000])));
             let event = dice.event(&message, now);
@@ -84,7 +107,7 @@ fn the_walks_go_everywhere() {
         Err(reason) => drop(refused.insert(reason.as_str())),
     });
     assert_eq!(reached.len(), State::ALL.len());
-    assert_eq!(refused.len(), 6, "{refused:?}");
+    assert_eq!(refused.len(), 9, "{refused:?}");
 }
 
 #[test]
@@ -101,9 +124,10 @@ fn a_change_raises_the_version_by_one_and_adds_one_step() {
 }
 
 #[test]
-fn a_final_state_is_never_left() {
+fn a_final_state_is_left_by_a_redrive_of_a_failed_one_alone() {
     walk(|before, event, _, result| {
-        if before.state.is_final() {
+        let revived = before.state == State::Failed && matches!(event, Event::Redriven { .. });
+        if before.state.is_final() && !revived {
             assert_eq!(*result, Err(Refused::Final(before.state)), "{event:?}");
         }
     });
@@ -115,7 +139,7 @@ fn somebody_must_look_at_it_exactly_as_long_as_it_is_not_final() {
         let Ok(after) = result else { return };
         assert_eq!(after.due_at.is_none(), after.state.is_final(), "{event:?}");
         // Whoever looks when it is due finds something to do: nothing waits for a sweep that passes it over.
-        let due = after.due_at.map(|due| owed(after, due.max(now)));
+        let due = after.due_at.map(|due| owed(after, &AGING, due.max(now)));
         assert!(!matches!(due, Some(Owed::Later(_) | Owed::Nothing)), "{event:?} led to {due:?}");
     });
 }
@@ -134,22 +158,54 @@ fn a_lease_goes_with_processing_and_an_owed_hand_over_with_waiting() {
 fn attempts_stay_within_their_number_and_epochs_never_fall() {
     walk(|before, event, _, result| {
         let Ok(after) = result else { return };
-        assert!(u64::from(after.attempt) <= ATTEMPTS, "{event:?} led to attempt {}", after.attempt);
+        assert!(after.attempt <= after.attempt_limit, "{event:?} led to attempt {}", after.attempt);
+        let redriven = matches!(event, Event::Redriven { .. });
+        let limit = if redriven { before.attempt + ATTEMPTS as u32 } else { before.attempt_limit };
+        assert_eq!(after.attempt_limit, limit, "{event:?}");
         let voids = after.epoch - before.epoch;
         assert!(voids <= 1);
-        let asks_again = matches!(after.state, State::Retrying) || matches!(event, Event::GivenBack { .. });
-        assert_eq!(voids == 1, asks_again, "{event:?}");
+        // Whatever takes a message out of the broker's hands, or takes it back, makes what is there void.
+        let command = matches!(
+            event,
+            Event::GivenBack { .. }
+                | Event::Aged { .. }
+                | Event::Cancelled
+                | Event::Amended { .. }
+                | Event::Redriven { .. }
+        );
+        assert_eq!(voids == 1, after.state == State::Retrying || command, "{event:?}");
     });
 }
 
 #[test]
+fn nothing_is_started_for_the_first_time_behind_its_end() {
+    let mut refused = 0;
+    walk(|before, event, now, result| {
+        if !matches!(event, Event::Claimed { .. }) || before.attempt > 0 {
+            return;
+        }
+        if before.start_by.is_some_and(|end| end <= now) {
+            assert!(result.is_err());
+            refused += usize::from(*result == Err(Refused::Expired));
+        }
+    });
+    assert!(refused > 0);
+}
+
+#[test]
 fn what_the_message_was_made_from_never_changes() {
-    walk(|before, _, _, result| {
+    walk(|before, event, _, result| {
         let Ok(after) = result else { return };
         let origin = |message: &Message| {
             let names = (message.tenant.clone(), message.id, message.kind.clone(), message.fingerprint);
-            (names, message.priority, message.max_attempts, message.created_at, message.bypassed)
+            (names, message.submitter.clone(), message.max_attempts, message.created_at, message.start_by)
         };
         assert_eq!(origin(after), origin(before));
+        let moved = after.priority != before.priority;
+        assert!(
+            !moved || matches!(event, Event::Aged { .. } | Event::Amended { .. }),
+            "{event:?} changed the priority"
+        );
+        assert!(after.bypassed >= before.bypassed);
     });
 }

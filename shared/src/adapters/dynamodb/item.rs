@@ -1,8 +1,10 @@
 //! How a message lies in the table.
 
 use super::ttl;
-use crate::ports::{DUE_SHARDS, Key, Position, StoreError};
-use expedite_domain::{Fields, Fingerprint, Lease, MaxAttempts, Message, Timeline, TimelineEntry, Timestamp};
+use crate::ports::{DUE_SHARDS, Key, Position, StoreError, is_indexed};
+use expedite_domain::{
+    Fields, Fingerprint, Lease, MaxAttempts, Message, State, Tenant, Timeline, TimelineEntry, Timestamp,
+};
 use serde::{Deserialize, Serialize};
 use std::{fmt::Display, str::FromStr, time::Duration};
 
@@ -24,9 +26,15 @@ pub(super) struct MessageItem {
     epoch: u32,
     attempt: u32,
     max_attempts: u32,
+    attempt_limit: u32,
     created_at: i64,
     deliver_at: i64,
+    waiting_since: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    start_by: Option<i64>,
     bypassed: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    submitter: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     handover: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -38,8 +46,11 @@ pub(super) struct MessageItem {
     /// Which part of the index over `due_at` it lies in; there as long as `due_at` is.
     #[serde(skip_serializing_if = "Option::is_none")]
     due_shard: Option<String>,
-    /// Sort key of the index `by_tenant`.
+    /// Sort key of the indexes `by_tenant` and `by_state`.
     created: String,
+    /// Partition of the index `by_state`; there while somebody may still have something to do with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    open: Option<String>,
     fingerprint: String,
     timeline: Vec<EntryItem>,
     timeline_dropped: u32,
@@ -85,6 +96,11 @@ pub(super) fn position_in(created: &str) -> Option<Position> {
     Some(Position { created_at: Timestamp::from_millis(millis.parse().ok()?), id: id.parse().ok()? })
 }
 
+/// A state of a tenant, as the index `by_state` names it. A state has no `#`, so no tenant reaches into another one's.
+pub(super) fn open(tenant: &Tenant, state: State) -> String {
+    format!("{}#{state}", tenant.as_str())
+}
+
 /// The part of the index over `due_at` that a message lies in, by the last byte of its id.
 fn due_shard(fields: &Fields) -> String {
     let text = fields.id.to_string();
@@ -108,15 +124,20 @@ impl MessageItem {
             epoch: message.epoch,
             attempt: message.attempt,
             max_attempts: message.max_attempts.get(),
+            attempt_limit: message.attempt_limit,
             created_at: message.created_at.millis(),
             deliver_at: message.deliver_at.millis(),
+            waiting_since: message.waiting_since.millis(),
+            start_by: message.start_by.map(Timestamp::millis),
             bypassed: message.bypassed,
+            submitter: message.submitter.as_ref().map(|subject| subject.as_str().to_owned()),
             handover: message.handover.map(|handover| handover.as_str().to_owned()),
             lease_owner: message.lease.map(|lease| lease.owner.to_string()),
             lease_until: message.lease.map(|lease| lease.until.millis()),
             due_at: message.due_at.map(Timestamp::millis),
             due_shard: message.due_at.map(|_| due_shard(message)),
             created: created(&Position { created_at: message.created_at, id: message.id }),
+            open: is_indexed(message.state).then(|| open(&message.tenant, message.state)),
             fingerprint: hex::encode(message.fingerprint),
             timeline: message.timeline.entries.iter().map(EntryItem::of).collect(),
             timeline_dropped: message.timeline.dropped,
@@ -149,9 +170,13 @@ impl MessageItem {
             attempt: self.attempt,
             max_attempts: MaxAttempts::new(self.max_attempts.into())
                 .map_err(|problem| corrupt(&name, "max_attempts", problem))?,
+            attempt_limit: self.attempt_limit,
             created_at: Timestamp::from_millis(self.created_at),
             deliver_at: Timestamp::from_millis(self.deliver_at),
+            waiting_since: Timestamp::from_millis(self.waiting_since),
+            start_by: self.start_by.map(Timestamp::from_millis),
             bypassed: self.bypassed,
+            submitter: self.submitter.map(|text| read(&name, "submitter", &text)).transpose()?,
             handover: self.handover.map(|text| read(&name, "handover", &text)).transpose()?,
             lease,
             due_at: self.due_at.map(Timestamp::from_millis),

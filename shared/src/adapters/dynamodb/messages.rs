@@ -1,13 +1,15 @@
 use super::{
     describe, incomplete,
-    item::{MESSAGE, MessageItem, PAYLOAD, PayloadItem, created, key_in, message_from, pk, position_in},
+    item::{
+        MESSAGE, MessageItem, PAYLOAD, PayloadItem, created, key_in, message_from, open, pk, position_in,
+    },
     store_error, ttl,
 };
 use crate::{
     payload::Payload,
     ports::{
-        Created, DueIndex, DuePage, DuePosition, Key, KeyPage, MessageStore, Position, Replaced, StoreError,
-        TenantIndex,
+        Created, DueIndex, DuePage, DuePosition, Key, KeyPage, MessageStore, Position, Replaced, Standing,
+        StateIndex, StatePage, StoreError, TenantIndex,
     },
 };
 use aws_config::SdkConfig;
@@ -23,7 +25,7 @@ use aws_sdk_dynamodb::{
         TransactWriteItem, Update,
     },
 };
-use expedite_domain::{Message, Tenant, Timestamp};
+use expedite_domain::{Message, State, Tenant, Timestamp};
 use std::{collections::HashMap, time::Duration};
 
 type Item = HashMap<String, AttributeValue>;
@@ -37,7 +39,8 @@ const DUE_PAGE: i32 = 100;
 /// How often unprocessed keys of a batch are asked for again before the table counts as not reachable.
 const READ_ROUNDS: u32 = 5;
 
-/// The table `messages`: each message and its payload as two items, and the indexes `by_tenant` and `due`.
+/// The table `messages`: each message and its payload as two items, and the indexes `by_tenant`,
+/// `by_state` and `due`.
 #[derive(Clone, Debug)]
 pub struct MessagesTable {
     client: Client,
@@ -75,14 +78,14 @@ impl MessagesTable {
     }
 
     /// A change that ends nothing: one conditional put.
-    async fn put(&self, next: &Message) -> Result<Replaced, StoreError> {
+    async fn put(&self, before: &Message, next: &Message) -> Result<Replaced, StoreError> {
         let put = self
             .client
             .put_item()
             .table_name(&self.table)
             .set_item(Some(self.item(next)?))
             .condition_expression("version = :before")
-            .expression_attribute_values(":before", before(next))
+            .expression_attribute_values(":before", version(before))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         match put.send().await {
             Ok(_) => Ok(Replaced::Written),
@@ -95,28 +98,32 @@ impl MessagesTable {
         }
     }
 
-    /// The last change: the payload gets its expiry with the message, or neither, so that none is left behind.
-    async fn put_final(&self, next: &Message) -> Result<Replaced, StoreError> {
-        let ended = next.timeline.entries.last().map_or(next.created_at, |entry| entry.at);
+    /// A change that ends or revives the message: the payload gets or loses its time to live with it, or neither, so that
+    /// none is left behind and none is lost early.
+    async fn put_both(&self, before: &Message, next: &Message) -> Result<Replaced, StoreError> {
         let message = Put::builder()
             .table_name(&self.table)
             .set_item(Some(self.item(next)?))
             .condition_expression("version = :before")
-            .expression_attribute_values(":before", before(next))
+            .expression_attribute_values(":before", version(before))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .build()
             .map_err(incomplete)?;
         let payload = Update::builder()
             .table_name(&self.table)
             .key("pk", AttributeValue::S(pk(&Key::of(next))))
-            .key("sk", AttributeValue::S(PAYLOAD.to_owned()))
-            .update_expression("SET expires_at = :at")
-            .expression_attribute_values(
-                ":at",
-                AttributeValue::N(ttl(ended.plus(self.retention)).to_string()),
-            )
-            .build()
-            .map_err(incomplete)?;
+            .key("sk", AttributeValue::S(PAYLOAD.to_owned()));
+        let payload = match next.timeline.entries.last() {
+            Some(last) if next.state.is_final() => {
+                payload.update_expression("SET expires_at = :at").expression_attribute_values(
+                    ":at",
+                    AttributeValue::N(ttl(last.at.plus(self.retention)).to_string()),
+                )
+            }
+            // Without the condition an update would make a new item, without any payload.
+            _ => payload.update_expression("REMOVE expires_at").condition_expression("attribute_exists(pk)"),
+        };
+        let payload = payload.build().map_err(incomplete)?;
         let transaction = self
             .client
             .transact_write_items()
@@ -185,8 +192,12 @@ impl MessageStore for MessagesTable {
         Payload::restore(item.payload).map(Some).map_err(|error| corrupt(error.to_string()))
     }
 
-    async fn replace(&self, next: &Message) -> Result<Replaced, StoreError> {
-        if next.state.is_final() { self.put_final(next).await } else { self.put(next).await }
+    async fn replace(&self, before: &Message, next: &Message) -> Result<Replaced, StoreError> {
+        if before.state.is_final() || next.state.is_final() {
+            self.put_both(before, next).await
+        } else {
+            self.put(before, next).await
+        }
     }
 }
 
@@ -259,6 +270,50 @@ impl TenantIndex for MessagesTable {
     }
 }
 
+impl StateIndex for MessagesTable {
+    async fn in_state(
+        &self,
+        tenant: &Tenant,
+        state: State,
+        after: Option<Position>,
+        limit: usize,
+    ) -> Result<StatePage, StoreError> {
+        let start = after.map(|position| {
+            HashMap::from([
+                ("pk".to_owned(), AttributeValue::S(pk(&Key { tenant: tenant.clone(), id: position.id }))),
+                ("sk".to_owned(), AttributeValue::S(MESSAGE.to_owned())),
+                ("open".to_owned(), AttributeValue::S(open(tenant, state))),
+                ("created".to_owned(), AttributeValue::S(created(&position))),
+            ])
+        });
+        let answer = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .index_name("by_state")
+            .key_condition_expression("#open = :open")
+            // A reserved word of DynamoDB's expressions.
+            .expression_attribute_names("#open", "open")
+            .expression_attribute_values(":open", AttributeValue::S(open(tenant, state)))
+            .scan_index_forward(false)
+            .limit(i32::try_from(limit).unwrap_or(i32::MAX))
+            .set_exclusive_start_key(start)
+            .send()
+            .await
+            .map_err(|error| store_error(&error))?;
+        let standings = answer.items().iter().filter_map(standing).collect();
+        Ok(StatePage { standings, more: answer.last_evaluated_key.is_some() })
+    }
+}
+
+fn standing(item: &Item) -> Option<Standing> {
+    Some(Standing {
+        position: position_in(text(item, "created")?)?,
+        priority: text(item, "priority")?.parse().ok()?,
+        deliver_at: Timestamp::from_millis(item.get("deliver_at")?.as_n().ok()?.parse().ok()?),
+    })
+}
+
 impl DueIndex for MessagesTable {
     async fn due(
         &self,
@@ -303,8 +358,8 @@ impl DueIndex for MessagesTable {
     }
 }
 
-fn before(next: &Message) -> AttributeValue {
-    AttributeValue::N((next.version - 1).to_string())
+fn version(of: &Message) -> AttributeValue {
+    AttributeValue::N(of.version.to_string())
 }
 
 fn text<'a>(item: &'a Item, name: &str) -> Option<&'a str> {

@@ -35,8 +35,13 @@ pub const AGING_AFTER: Variable = Variable("AGING_AFTER");
 /// No message is raised beyond this class.
 pub const AGING_CAP: Variable = Variable("AGING_CAP");
 
+/// The scope that a token must grant for high messages; empty where every token may.
+pub const HIGH_PRIORITY_SCOPE: Variable = Variable("HIGH_PRIORITY_SCOPE");
+/// The scope that a token must grant for commands on messages that somebody else submitted; empty where every token may.
+pub const ADMIN_SCOPE: Variable = Variable("ADMIN_SCOPE");
+
 /// All variables. A test holds them against the template.
-pub const VARIABLES: [Variable; 13] = [
+pub const VARIABLES: [Variable; 15] = [
     MESSAGES_TABLE,
     CONNECTIONS_TABLE,
     RETENTION_DAYS,
@@ -50,6 +55,8 @@ pub const VARIABLES: [Variable; 13] = [
     WEBSOCKET_MANAGEMENT_URL,
     AGING_AFTER,
     AGING_CAP,
+    HIGH_PRIORITY_SCOPE,
+    ADMIN_SCOPE,
 ];
 
 /// A variable is missing or has no usable value. The function can't start; the template must be mended.

@@ -5,10 +5,12 @@
 //! - [`adapters`]: the ports over DynamoDB, the broker, API Gateway and Lambda. Nothing else names an SDK.
 //! - [`change`]: the one way in which a stored message changes.
 //! - [`envelope`], [`mq_event`], [`view`], [`problem`]: the wire formats that more than one function speaks.
+//! - [`body`]: requests, read so that every bad field is named at once.
 //! - [`caller`], [`ticket`]: who calls.
 //! - [`config`]: the environment. Nothing else reads it.
 
 pub mod adapters;
+pub mod body;
 pub mod caller;
 pub mod change;
 pub mod config;

@@ -1,5 +1,6 @@
 //! Answers over HTTP: JSON, and errors as RFC 9457 problem details.
 
+use expedite_domain::State;
 use lambda_http::{Body, Response, http::header};
 use serde::Serialize;
 
@@ -28,6 +29,8 @@ pub struct Problem {
     detail: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<FieldError>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state: Option<&'static str>,
     #[serde(skip)]
     retry_after: Option<u32>,
 }
@@ -40,6 +43,7 @@ impl Problem {
             status,
             detail: detail.into(),
             errors: Vec::new(),
+            state: None,
             retry_after: None,
         }
     }
@@ -59,6 +63,17 @@ impl Problem {
     /// 404: no such thing, or somebody else's.
     pub fn not_found(detail: impl Into<String>) -> Self {
         Self::new(404, "Not Found", detail)
+    }
+
+    /// 403: the token lacks a scope that this field's value asks for.
+    pub fn forbidden_value(field: &str, scope: &str) -> Self {
+        let errors = vec![FieldError::new(field, format!("needs a token with the scope {scope}"))];
+        Self { errors, ..Self::forbidden("The token does not allow this. Nothing was stored or changed.") }
+    }
+
+    /// 409: the message is in a state in which this can't be done to it. The answer names it.
+    pub fn conflict(state: State, detail: impl Into<String>) -> Self {
+        Self { state: Some(state.as_str()), ..Self::new(409, "Conflict", detail) }
     }
 
     /// 413: the body is too large.

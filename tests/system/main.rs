@@ -5,8 +5,10 @@
 
 #![expect(clippy::unwrap_used, reason = "what goes wrong in a test ends it")]
 
+mod aging;
 mod aws;
 mod broker;
+mod commands;
 mod faults;
 mod handlers;
 mod idempotency;

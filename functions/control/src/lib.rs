@@ -1,12 +1,18 @@
-//! Reads messages, lists them, issues WebSocket tickets.
+//! Reads messages, lists and counts them, carries out commands on them, issues WebSocket tickets.
+//!
+//! A command only writes the table. What the broker has already is made void by the epoch, and the relay hands over what
+//! is owed from then on.
 
+mod commands;
 mod list;
 mod query;
+mod redrive;
+mod stats;
 
 use expedite::{
     caller,
-    domain::{MessageId, Tenant},
-    ports::{Clock, Entropy, Key, MessageStore, StoreError, TenantIndex, Tickets},
+    domain::{Message, MessageId, Tenant},
+    ports::{Clock, Entropy, Key, MessageStore, StateIndex, StoreError, TenantIndex, Tickets},
     problem::{FieldError, Problem, json},
     ticket::{self, TICKET_LIFETIME},
     view::{MessageView, rfc3339},
@@ -26,9 +32,20 @@ pub struct Control<M, T, C, E> {
     pub entropy: E,
     /// The token's claim that names the tenant.
     pub tenant_claim: String,
+    /// What tokens must grant.
+    pub scopes: Scopes,
 }
 
-impl<M: MessageStore + TenantIndex, T: Tickets, C: Clock, E: Entropy> Control<M, T, C, E> {
+/// Scopes that a token must grant for some commands. An empty one is everybody's.
+#[derive(Clone, Debug, Default)]
+pub struct Scopes {
+    /// To make a message high.
+    pub high_priority: String,
+    /// To command a message that somebody else of the tenant has submitted.
+    pub admin: String,
+}
+
+impl<M: MessageStore + TenantIndex + StateIndex, T: Tickets, C: Clock, E: Entropy> Control<M, T, C, E> {
     /// Answers every route of this function.
     pub async fn handle(&self, request: &Request) -> Response<Body> {
         self.dispatch(request).await.unwrap_or_else(Problem::into_response)
@@ -39,12 +56,24 @@ impl<M: MessageStore + TenantIndex, T: Tickets, C: Clock, E: Entropy> Control<M,
         match caller::route(request).as_deref() {
             Some("GET /v1/messages/{id}") => self.read(request, tenant).await,
             Some("GET /v1/messages") => self.list(request, tenant).await,
+            Some("DELETE /v1/messages/{id}") => self.cancel(request, tenant).await,
+            Some("PATCH /v1/messages/{id}") => self.amend(request, tenant).await,
+            Some("POST /v1/messages/{id}/redrive") => self.redrive_one(request, tenant).await,
+            Some("POST /v1/redrive") => self.redrive_many(request, tenant).await,
+            Some("GET /v1/stats") => self.stats(tenant).await,
             Some("POST /v1/tickets") => self.issue_ticket(tenant).await,
             _ => Err(Problem::not_found("There is no such route.")),
         }
     }
 
-    /// An unknown message, a foreign one and an impossible id give the same answer.
+    /// The message that the path names. An unknown one, a foreign one and an impossible id give the same answer.
+    async fn find(&self, request: &Request, tenant: Tenant) -> Result<Message, Problem> {
+        let path = request.path_parameters();
+        let id = path.first("id").and_then(|id| id.parse::<MessageId>().ok()).ok_or_else(no_message)?;
+        let key = Key { tenant, id };
+        self.messages.read(&key).await.map_err(unreadable)?.ok_or_else(no_message)
+    }
+
     async fn read(&self, request: &Request, tenant: Tenant) -> Result<Response<Body>, Problem> {
         let query = request.query_string_parameters();
         let mut errors = query::refused(&query, "payload");
@@ -55,10 +84,8 @@ impl<M: MessageStore + TenantIndex, T: Tickets, C: Clock, E: Entropy> Control<M,
         if !errors.is_empty() {
             return Err(Problem::invalid(errors));
         }
-        let path = request.path_parameters();
-        let id = path.first("id").and_then(|id| id.parse::<MessageId>().ok()).ok_or_else(no_message)?;
-        let key = Key { tenant, id };
-        let message = self.messages.read(&key).await.map_err(unreadable)?.ok_or_else(no_message)?;
+        let message = self.find(request, tenant).await?;
+        let key = Key::of(&message);
         let mut view = MessageView::of(&message, self.clock.now()).with_timeline(&message);
         if with_payload && let Some(payload) = self.messages.read_payload(&key).await.map_err(unreadable)? {
             view = view.with_payload(&payload);

@@ -2,7 +2,10 @@ use crate::{Control, query::refused, unreadable};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use expedite::{
     domain::{Message, MessageType, Priority, Tenant, Timestamp, View},
-    ports::{Clock, Entropy, Key, MessageStore, Position, TenantIndex, Tickets},
+    ports::{
+        Clock, Entropy, Key, KeyPage, MessageStore, Position, StateIndex, StoreError, TenantIndex, Tickets,
+        is_indexed,
+    },
     problem::{FieldError, Problem, json},
     view::MessageView,
 };
@@ -27,7 +30,7 @@ struct Query {
     after: Option<Position>,
 }
 
-impl<M: MessageStore + TenantIndex, T: Tickets, C: Clock, E: Entropy> Control<M, T, C, E> {
+impl<M: MessageStore + TenantIndex + StateIndex, T: Tickets, C: Clock, E: Entropy> Control<M, T, C, E> {
     /// The index says which messages there are, the table how they stand: a list never shows a state that is older than
     /// one that was pushed before it.
     pub(crate) async fn list(&self, request: &Request, tenant: Tenant) -> Result<Response<Body>, Problem> {
@@ -38,7 +41,7 @@ impl<M: MessageStore + TenantIndex, T: Tickets, C: Clock, E: Entropy> Control<M,
         let mut examined = 0;
         let mut more = true;
         while more && found.len() < query.limit && examined < EXAMINED {
-            let page = self.messages.page(&tenant, after, LIMIT).await.map_err(unreadable)?;
+            let page = self.page(&tenant, query.state, after).await.map_err(unreadable)?;
             let keys: Vec<_> =
                 page.positions.iter().map(|at| Key { tenant: tenant.clone(), id: at.id }).collect();
             let messages = self.messages.read_many(&keys).await.map_err(unreadable)?;
@@ -58,6 +61,23 @@ impl<M: MessageStore + TenantIndex, T: Tickets, C: Clock, E: Entropy> Control<M,
         let messages: Vec<_> = found.iter().map(|message| MessageView::of(message, now)).collect();
         let next = after.filter(|_| more).map(cursor);
         Ok(json(200, &json!({"messages": messages, "next_cursor": next})))
+    }
+
+    /// A page of what may be wanted. Of a state that has an index of its own no other messages are looked at.
+    async fn page(
+        &self,
+        tenant: &Tenant,
+        state: Option<View>,
+        after: Option<Position>,
+    ) -> Result<KeyPage, StoreError> {
+        match state {
+            Some(View::Is(state)) if is_indexed(state) => {
+                let page = self.messages.in_state(tenant, state, after, LIMIT).await?;
+                let positions = page.standings.into_iter().map(|standing| standing.position).collect();
+                Ok(KeyPage { positions, more: page.more })
+            }
+            _ => self.messages.page(tenant, after, LIMIT).await,
+        }
     }
 }
 
@@ -114,11 +134,11 @@ fn limit(text: Option<&str>, errors: &mut Vec<FieldError>) -> usize {
 }
 
 /// Opaque to callers. It holds no tenant: that is the token's, so a cursor from elsewhere opens nothing.
-fn cursor(position: Position) -> String {
+pub(crate) fn cursor(position: Position) -> String {
     URL_SAFE_NO_PAD.encode(format!("{}.{}", position.created_at.millis(), position.id))
 }
 
-fn position(cursor: &str) -> Option<Position> {
+pub(crate) fn position(cursor: &str) -> Option<Position> {
     let text = String::from_utf8(URL_SAFE_NO_PAD.decode(cursor).ok()?).ok()?;
     let (millis, id) = text.split_once('.')?;
     let millis: i64 = millis.parse().ok()?;

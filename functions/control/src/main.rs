@@ -1,6 +1,6 @@
 //! Wiring of `control`.
 
-use control::Control;
+use control::{Control, Scopes};
 use expedite::{
     adapters::{
         dynamodb::{ConnectionsTable, MessagesTable},
@@ -21,6 +21,10 @@ async fn main() -> Result<(), Error> {
         clock: SystemClock,
         entropy: SystemEntropy,
         tenant_claim: config::TENANT_CLAIM.text()?,
+        scopes: Scopes {
+            high_priority: config::HIGH_PRIORITY_SCOPE.text()?,
+            admin: config::ADMIN_SCOPE.text()?,
+        },
     };
     lambda_http::run(service_fn(
         |request: Request| async move { Ok::<_, Error>(control.handle(&request).await) },

@@ -1,11 +1,14 @@
-//! `GET /v1/messages/{id}`, `GET /v1/messages`, `POST /v1/tickets`.
+//! Reading, listing and counting messages, commands on them, tickets.
 
+mod commands;
 mod listing;
 mod reading;
+mod redriving;
+mod stats;
 mod tickets;
 
 use crate::http::Answer;
-use control::Control;
+use control::{Control, Scopes};
 use expedite::{
     conformance::{NOON, payload},
     domain::Message,
@@ -19,6 +22,7 @@ struct Rig {
     connections: FakeConnections,
     clock: FakeClock,
     entropy: FakeEntropy,
+    scopes: Scopes,
 }
 
 impl Rig {
@@ -33,6 +37,7 @@ impl Rig {
             connections: FakeConnections::default(),
             clock: FakeClock::at(NOON),
             entropy: FakeEntropy::default(),
+            scopes: Scopes::default(),
         }
     }
 
@@ -43,6 +48,7 @@ impl Rig {
             clock: &self.clock,
             entropy: &self.entropy,
             tenant_claim: "sub".to_owned(),
+            scopes: self.scopes.clone(),
         };
         Answer::of(control.handle(&request).await)
     }

@@ -53,6 +53,10 @@ test-local: setup ## The tests of local/: the emulator's gaps, the launcher, the
 	mvn --quiet --batch-mode -Dstyle.color=never --file local/broker/pom.xml verify
 	mvn --quiet --batch-mode -Dstyle.color=never --file local/poller/pom.xml verify
 
+.PHONY: fuzz
+fuzz: ## Mangle what comes in from outside, 50 000 cases a test; make fuzz CASES=… for another number
+	PROPTEST_CASES=$(or $(CASES),50000) cargo test --release --package expedite-tests --test it -- fuzz
+
 .PHONY: clean
 clean: ## Remove what was built; .local/ keeps what was installed
 	cargo clean

@@ -20,7 +20,7 @@ use std::{
 
 /// The function over doubles.
 #[derive(Default)]
-struct Rig {
+pub struct Rig {
     connections: FakeConnections,
     push: FakePush,
 }
@@ -39,7 +39,7 @@ impl Rig {
         connection.id
     }
 
-    async fn run(&self, event: Value) -> Result<Report, StoreError> {
+    pub async fn run(&self, event: Value) -> Result<Report, StoreError> {
         let fanout = Fanout { connections: &self.connections, push: &self.push };
         fanout.run(serde_json::from_value(event).unwrap()).await
     }

@@ -17,15 +17,15 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 /// The function over doubles.
-struct Rig {
-    store: FakeStore,
+pub struct Rig {
+    pub store: FakeStore,
     broker: FakeBroker,
     clock: FakeClock,
     entropy: FakeEntropy,
 }
 
 impl Rig {
-    fn new() -> Self {
+    pub fn new() -> Self {
         Self {
             store: FakeStore::default(),
             broker: FakeBroker::default(),
@@ -34,7 +34,7 @@ impl Rig {
         }
     }
 
-    async fn submit(&self, request: Request) -> Answer {
+    pub async fn submit(&self, request: Request) -> Answer {
         self.submit_over(&self.broker, request).await
     }
 
@@ -50,7 +50,7 @@ impl Rig {
         Answer::of(ingest.handle(&request).await)
     }
 
-    fn nothing_happened(&self) -> bool {
+    pub fn nothing_happened(&self) -> bool {
         self.store.is_empty() && self.broker.sent().is_empty()
     }
 }

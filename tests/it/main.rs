@@ -7,6 +7,7 @@ mod architecture;
 mod control;
 mod events;
 mod fanout;
+mod fuzz;
 mod http;
 mod ingest;
 mod lambda_handler;

@@ -23,7 +23,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3_600);
 
 /// The function over doubles.
-struct Rig {
+pub struct Rig {
     store: FakeStore,
     broker: FakeBroker,
     clock: FakeClock,
@@ -43,7 +43,7 @@ impl Rig {
     }
 
     /// With the messages of a stream event in the table.
-    fn behind(name: &str) -> Self {
+    pub fn behind(name: &str) -> Self {
         let rig = Self::at(NOON);
         for message in changes(typed(name)).into_iter().filter_map(|change| change.message.ok()) {
             rig.put(message);
@@ -56,7 +56,7 @@ impl Rig {
     }
 
     /// With a minute's time.
-    async fn run(&self, event: Value) -> Result<Report, StoreError> {
+    pub async fn run(&self, event: Value) -> Result<Report, StoreError> {
         self.run_within(event, MINUTE).await
     }
 

@@ -32,7 +32,7 @@ fn then(message: &Message, event: Event) -> Message {
     transition(message, event, NOON).unwrap()
 }
 
-fn queued() -> Message {
+pub fn queued() -> Message {
     then(&accepted(), Event::HandedOver { epoch: 1, raise: None })
 }
 

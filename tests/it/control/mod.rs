@@ -1,6 +1,6 @@
 //! Reading, listing and counting messages, commands on them, tickets.
 
-mod commands;
+pub mod commands;
 mod listing;
 mod reading;
 mod redriving;
@@ -17,8 +17,8 @@ use expedite::{
 use lambda_http::Request;
 
 /// The function over doubles.
-struct Rig {
-    store: FakeStore,
+pub struct Rig {
+    pub store: FakeStore,
     connections: FakeConnections,
     clock: FakeClock,
     entropy: FakeEntropy,
@@ -27,7 +27,7 @@ struct Rig {
 
 impl Rig {
     /// With these messages in its table.
-    fn with(messages: impl IntoIterator<Item = Message>) -> Self {
+    pub fn with(messages: impl IntoIterator<Item = Message>) -> Self {
         let store = FakeStore::default();
         for message in messages {
             store.put(message, payload(r#"{"n":1.10}"#));
@@ -41,7 +41,7 @@ impl Rig {
         }
     }
 
-    async fn ask(&self, request: Request) -> Answer {
+    pub async fn ask(&self, request: Request) -> Answer {
         let control = Control {
             messages: &self.store,
             tickets: &self.connections,

@@ -30,7 +30,7 @@ const TIMEOUT: u64 = 30;
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// The function over doubles. Its handler remembers its jobs, works for a moment, and ends them as it is told.
-struct Rig {
+pub struct Rig {
     store: FakeStore,
     clock: FakeClock,
     entropy: FakeEntropy,
@@ -73,12 +73,12 @@ impl Rig {
         }
     }
 
-    fn done() -> Self {
+    pub fn done() -> Self {
         Self::new(|_| Verdict::Done)
     }
 
     /// Puts the messages behind a batch into the table, as its senders did.
-    fn seed(&self, batch: &Value) {
+    pub fn seed(&self, batch: &Value) {
         for delivery in deliveries(batch.clone()).unwrap() {
             let Ok(envelope) = delivery.content else { continue };
             let submission = Submission {
@@ -94,7 +94,7 @@ impl Rig {
     }
 
     /// With ten minutes' time.
-    async fn run(&self, batch: Value) -> Result<Report, BatchError> {
+    pub async fn run(&self, batch: Value) -> Result<Report, BatchError> {
         self.run_within(batch, 600).await
     }
 
@@ -113,7 +113,7 @@ impl Rig {
         self.jobs.lock().unwrap().clone()
     }
 
-    async fn message(&self, number: u128) -> Message {
+    pub async fn message(&self, number: u128) -> Message {
         let key = Key { tenant: tenant("acme"), id: submission(&tenant("acme"), number).id };
         (&self.store).read(&key).await.unwrap().unwrap()
     }
@@ -131,7 +131,7 @@ fn batch(messages: &[(u128, Priority, u32)]) -> Value {
     json!({"eventSource": "aws:mq", "messages": messages.iter().map(message).collect::<Vec<_>>()})
 }
 
-fn medium(numbers: impl IntoIterator<Item = u128>) -> Value {
+pub fn medium(numbers: impl IntoIterator<Item = u128>) -> Value {
     batch(&numbers.into_iter().map(|number| (number, Priority::Medium, 1)).collect::<Vec<_>>())
 }
 

@@ -1,7 +1,7 @@
 //! The WebSocket API: `$connect`, `$disconnect`, and what a subscriber sends.
 
 mod connecting;
-mod subscribing;
+pub mod subscribing;
 
 use crate::events::event;
 use aws_lambda_events::apigw::ApiGatewayWebsocketProxyRequest;

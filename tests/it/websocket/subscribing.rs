@@ -37,6 +37,11 @@ impl Rig {
     }
 }
 
+/// What the event files' connection hears when it sends this.
+pub async fn answer_to(body: &str) -> Value {
+    Rig::connected().await.send(body).await
+}
+
 /// The fields that an error names.
 fn fields(answer: &Value) -> Vec<&str> {
     assert_eq!(answer["kind"], "error", "{answer}");

@@ -1,3 +1,4 @@
+use super::lengths;
 use crate::envelope::Envelope;
 use fe2o3_amqp_types::{
     messaging::{
@@ -55,6 +56,9 @@ pub(super) fn outgoing(envelope: &Envelope, body: String, delay: Duration) -> Me
 /// # Errors
 /// [`Undecodable`] where the bytes are no message, or its body is neither a text nor UTF-8 bytes.
 pub fn text_of(encoded: &[u8]) -> Result<String, Undecodable> {
+    if !lengths::fit(encoded) {
+        return Err(Undecodable::Encoding("a length reaches beyond its end".to_owned()));
+    }
     let message: Message<Body<Value>> = Body::decode_message_from_reader(SliceReader::new(encoded))
         .map_err(|error| Undecodable::Encoding(error.to_string()))?;
     match message.body {

@@ -4,6 +4,7 @@
 //! the connection dies, so every send has a time-out; a connection that was idle for 30 s is presumed dead, because the
 //! broker cuts it and a frozen sandbox sends no heartbeats.
 
+mod lengths;
 mod link;
 mod message;
 

@@ -131,11 +131,16 @@ final class Configuration {
     for (var user : users) {
       Element entry = append(list, "authenticationUser");
       entry.setAttribute("username", user.username());
-      entry.setAttribute("password", user.password());
+      entry.setAttribute("password", literal(user.password()));
       entry.setAttribute("groups", String.join(",", user.groups()));
     }
     Element plugins = child(broker, "plugins");
     plugins.insertBefore(authentication, plugins.getFirstChild());
+  }
+
+  /** XBean takes a value that starts with a hash sign for another bean's name, and two of them for one that is meant. */
+  private static String literal(String value) {
+    return value.startsWith("#") ? "#" + value : value;
   }
 
   private static void addTls(Element broker, KeyStore keyStore) {

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import java.nio.file.Path;
+import java.util.List;
 import javax.jms.Connection;
 import javax.jms.JMSException;
 import javax.jms.JMSSecurityException;
@@ -19,6 +20,8 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** ActiveMQ takes an assembled configuration, and what it says is in force. */
 class RunningBrokerTest {
@@ -30,7 +33,11 @@ class RunningBrokerTest {
 
   @BeforeEach
   void start() throws Exception {
-    var document = Configuration.assemble(Configurations.full(), Configurations.plain(data));
+    start(Configurations.full());
+  }
+
+  private void start(Specification specification) throws Exception {
+    var document = Configuration.assemble(specification, Configurations.plain(data));
     Path file = Configuration.writePrivately(document, data.resolve("activemq.xml"));
     broker = BrokerFactory.createBroker("xbean:" + file.toUri());
     broker.waitUntilStarted();
@@ -47,6 +54,16 @@ class RunningBrokerTest {
     assertThrows(JMSSecurityException.class, () -> connect("writer", "wrong").close());
     assertThrows(JMSSecurityException.class, () -> connect("nobody", "writer-password").close());
     assertThrows(JMSSecurityException.class, () -> connect(null, null).close());
+  }
+
+  /** Generated passwords start with any sign now and then. */
+  @ParameterizedTest
+  @ValueSource(strings = {"#one", "##two", "${three}", "classpath:four", "&amp;five", "null"})
+  void takesAPasswordToTheLetter(String password) throws Exception {
+    stop();
+    var users = List.of(new Specification.User("writer", password, List.of("writers")));
+    start(new Specification(Configurations.FULL, users));
+    connect("writer", password).close();
   }
 
   @Test

@@ -35,8 +35,11 @@ pub const AGING_AFTER: Variable = Variable("AGING_AFTER");
 /// No message is raised beyond this class.
 pub const AGING_CAP: Variable = Variable("AGING_CAP");
 
+/// The scope that a token needs for a high message; empty where every caller may send one.
+pub const HIGH_PRIORITY_SCOPE: Variable = Variable("HIGH_PRIORITY_SCOPE");
+
 /// All variables. A test holds them against the template.
-pub const VARIABLES: [Variable; 13] = [
+pub const VARIABLES: [Variable; 14] = [
     MESSAGES_TABLE,
     CONNECTIONS_TABLE,
     RETENTION_DAYS,
@@ -50,6 +53,7 @@ pub const VARIABLES: [Variable; 13] = [
     WEBSOCKET_MANAGEMENT_URL,
     AGING_AFTER,
     AGING_CAP,
+    HIGH_PRIORITY_SCOPE,
 ];
 
 /// A variable is missing or has no usable value. The function can't start; the template must be mended.

@@ -28,6 +28,7 @@ async fn main() -> Result<(), Error> {
         entropy: SystemEntropy,
         aging: config::AGING_AFTER.aging(config::AGING_CAP)?,
         tenant_claim: config::TENANT_CLAIM.text()?,
+        high_priority_scope: config::HIGH_PRIORITY_SCOPE.text()?,
     };
     let ingest = &ingest;
     lambda_http::run(service_fn(

@@ -38,8 +38,11 @@ pub const AGING_CAP: Variable = Variable("AGING_CAP");
 /// The scope that a token needs for a high message; empty where every caller may send one.
 pub const HIGH_PRIORITY_SCOPE: Variable = Variable("HIGH_PRIORITY_SCOPE");
 
+/// Whether high messages have a queue of their own: `on` or `off`.
+pub const EXPRESS_LANE: Variable = Variable("EXPRESS_LANE");
+
 /// All variables. A test holds them against the template.
-pub const VARIABLES: [Variable; 14] = [
+pub const VARIABLES: [Variable; 15] = [
     MESSAGES_TABLE,
     CONNECTIONS_TABLE,
     RETENTION_DAYS,
@@ -54,6 +57,7 @@ pub const VARIABLES: [Variable; 14] = [
     AGING_AFTER,
     AGING_CAP,
     HIGH_PRIORITY_SCOPE,
+    EXPRESS_LANE,
 ];
 
 /// A variable is missing or has no usable value. The function can't start; the template must be mended.

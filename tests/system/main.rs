@@ -14,6 +14,7 @@ mod order;
 mod permissions;
 mod raw;
 mod requests;
+mod sender;
 mod store;
 mod subscribers;
 mod support;

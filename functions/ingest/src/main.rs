@@ -19,7 +19,8 @@ async fn main() -> Result<(), Error> {
     let sdk = sdk_config().await;
     let store = MessagesTable::new(&sdk, config::MESSAGES_TABLE.text()?, config::RETENTION_DAYS.parse()?);
     let secret = BrokerSecret::new(&sdk, config::BROKER_SECRET_ARN.text()?);
-    let broker = AmqpBroker::new(&config::BROKER_ENDPOINTS.list()?, secret, Trust::native()?)?;
+    let endpoints = config::BROKER_ENDPOINTS.list()?;
+    let broker = AmqpBroker::new(&endpoints, secret, Trust::native()?, config::EXPRESS_LANE.parse()?)?;
     broker.warm_up().await;
     let ingest = Ingest {
         store,

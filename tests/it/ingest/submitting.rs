@@ -7,7 +7,7 @@ use expedite::{
     domain::{Event, Handover, Lease, Owner, State, transition},
     envelope::Envelope,
     fakes::{FakeStore, Fault},
-    ports::{Broker, Key, MessageStore, SendError},
+    ports::{Broker, Key, MessageStore, Parcel, SendError},
     view::rfc3339,
 };
 use futures_util::join;
@@ -191,6 +191,10 @@ impl Broker for Quick<'_> {
         let claimed = transition(&stored, Event::Claimed { epoch: envelope.epoch, lease }, NOON).unwrap();
         self.0.replace(&stored, &claimed).await.unwrap();
         Ok(())
+    }
+
+    async fn send_all(&self, _: &[Parcel]) -> Vec<Result<(), SendError>> {
+        unreachable!("a single message is sent by itself")
     }
 }
 

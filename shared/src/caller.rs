@@ -1,4 +1,4 @@
-//! Who calls: the tenant in a token that API Gateway's JWT authorizer has checked.
+//! Who calls, and what for: the claims of a token that API Gateway's JWT authorizer has checked.
 
 use crate::problem::Problem;
 use expedite_domain::{Subject, Tenant};
@@ -9,7 +9,7 @@ use lambda_http::{Request, RequestExt, request::RequestContext};
 /// # Errors
 /// 403 where the token has no such claim, or it can't be a tenant's name.
 pub fn tenant(request: &Request, claim: &str) -> Result<Tenant, Problem> {
-    let text = self::claim(request, claim).ok_or_else(|| {
+    let text = value(request, claim).ok_or_else(|| {
         Problem::forbidden(format!("The token has no claim {claim}, which names the tenant."))
     })?;
     text.parse().map_err(|invalid| {
@@ -17,25 +17,23 @@ pub fn tenant(request: &Request, claim: &str) -> Result<Tenant, Problem> {
     })
 }
 
-/// Who the token was made for, where it says so.
+/// Whom the token speaks for, by its claim `sub`; none where that is missing or too long.
 pub fn subject(request: &Request) -> Option<Subject> {
-    claim(request, "sub")?.parse().ok()
+    value(request, "sub")?.parse().ok()
 }
 
-/// Whether the token grants `scope` (RFC 8693, section 4.2: words with spaces between them). An empty one is everybody's.
+/// Whether `scope` is among the words of the token's claim `scope` (RFC 8693, section 4.2). Everybody has the empty one.
 pub fn has_scope(request: &Request, scope: &str) -> bool {
     scope.is_empty()
-        || claim(request, "scope").is_some_and(|granted| granted.split(' ').any(|word| word == scope))
+        || value(request, "scope").is_some_and(|words| words.split(' ').any(|word| word == scope))
 }
 
-fn claim<'a>(request: &'a Request, name: &str) -> Option<&'a str> {
-    match request.request_context_ref() {
-        Some(RequestContext::ApiGatewayV2(context)) => {
-            let jwt = context.authorizer.as_ref()?.jwt.as_ref()?;
-            jwt.claims.get(name).map(String::as_str)
-        }
-        _ => None,
-    }
+fn value<'a>(request: &'a Request, claim: &str) -> Option<&'a str> {
+    let Some(RequestContext::ApiGatewayV2(context)) = request.request_context_ref() else {
+        return None;
+    };
+    let jwt = context.authorizer.as_ref()?.jwt.as_ref()?;
+    jwt.claims.get(claim).map(String::as_str)
 }
 
 /// The route that API Gateway chose, `GET /v1/messages/{id}`.

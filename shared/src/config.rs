@@ -39,9 +39,11 @@ pub const AGING_CAP: Variable = Variable("AGING_CAP");
 pub const HIGH_PRIORITY_SCOPE: Variable = Variable("HIGH_PRIORITY_SCOPE");
 /// The scope that a token must grant for commands on messages that somebody else submitted; empty where every token may.
 pub const ADMIN_SCOPE: Variable = Variable("ADMIN_SCOPE");
+/// Whether high messages have a queue of their own: `on` or `off`.
+pub const EXPRESS_LANE: Variable = Variable("EXPRESS_LANE");
 
 /// All variables. A test holds them against the template.
-pub const VARIABLES: [Variable; 15] = [
+pub const VARIABLES: [Variable; 16] = [
     MESSAGES_TABLE,
     CONNECTIONS_TABLE,
     RETENTION_DAYS,
@@ -57,6 +59,7 @@ pub const VARIABLES: [Variable; 15] = [
     AGING_CAP,
     HIGH_PRIORITY_SCOPE,
     ADMIN_SCOPE,
+    EXPRESS_LANE,
 ];
 
 /// A variable is missing or has no usable value. The function can't start; the template must be mended.

@@ -209,6 +209,18 @@ pub enum SendError {
     Refused(String),
 }
 
+/// How long a call of [`Broker`] takes at the most: two tries, so that one can go to a connection that has died unseen.
+pub const SEND_LIMIT: Duration = Duration::from_secs(8);
+
+/// A message for the broker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parcel {
+    /// The message.
+    pub envelope: Envelope,
+    /// How long the broker holds it back.
+    pub delay: Duration,
+}
+
 /// The broker, seen by a sender.
 pub trait Broker: Send + Sync {
     /// Sends one message and waits for the broker's confirmation that it is stored. The broker holds it back for
@@ -218,6 +230,13 @@ pub trait Broker: Send + Sync {
         envelope: &Envelope,
         delay: Duration,
     ) -> impl Future<Output = Result<(), SendError>> + Send;
+
+    /// Sends many, so that they share the broker's flushes of its disk, and says of each whether it was confirmed. They
+    /// set out in their order; the answers are in that order too, and as many.
+    ///
+    /// A message that the broker refuses harms no other. What is not confirmed within [`SEND_LIMIT`], or follows on a
+    /// broken connection, is an error like any other: the broker may have it all the same.
+    fn send_all(&self, parcels: &[Parcel]) -> impl Future<Output = Vec<Result<(), SendError>>> + Send;
 }
 
 /// SHA-256 of a ticket: all that is stored of it.

@@ -60,6 +60,13 @@ impl Problem {
         Self::new(403, "Forbidden", detail)
     }
 
+    /// 403: the token lacks the scope that the value of this field needs.
+    pub fn lacks_scope(field: &str, scope: &str) -> Self {
+        let detail = format!("The token lacks the scope {scope}. Nothing was stored.");
+        let errors = vec![FieldError::new(field, format!("needs the scope {scope}"))];
+        Self { errors, ..Self::forbidden(detail) }
+    }
+
     /// 404: no such thing, or somebody else's.
     pub fn not_found(detail: impl Into<String>) -> Self {
         Self::new(404, "Not Found", detail)

@@ -1,6 +1,13 @@
-//! What the broker makes of an AMQP message for a consumer that speaks OpenWire: the message as it was encoded.
+//! What the broker makes of an AMQP message for a consumer that speaks OpenWire: the message as it was encoded. And which
+//! of the broker's queues a message takes.
 
-use expedite::adapters::amqp::text_of;
+use expedite::{
+    adapters::amqp::{ExpressLane, Lane, text_of},
+    conformance::{self, NOON, payload, submission, tenant},
+    domain::{Message, Priority, Submission},
+    envelope::Envelope,
+    fakes::FakeBroker,
+};
 
 pub fn bytes(hex: &str) -> Vec<u8> {
     let digits: Vec<_> = hex.bytes().map(|digit| char::from(digit).to_digit(16).unwrap()).collect();
@@ -47,4 +54,28 @@ fn anything_else_is_an_error() {
         let error = text_of(&bytes(encoded)).unwrap_err().to_string();
         assert!(error.contains(words), "{encoded}: {error}");
     }
+}
+
+#[test]
+fn high_messages_have_a_lane_of_their_own_unless_it_is_off() {
+    for (text, high, others, lanes) in [
+        ("on", Lane::Express, Lane::Standard, &Lane::ALL[..]),
+        ("off", Lane::Standard, Lane::Standard, &[Lane::Standard]),
+    ] {
+        let express: ExpressLane = text.parse().unwrap();
+        let lane = |priority| {
+            let submission = Submission { priority, ..submission(&tenant("acme"), 1) };
+            express.lane(&Envelope::of(&Message::accept(submission, NOON), payload("{}")))
+        };
+        assert_eq!(Priority::ALL.map(lane), [high, others, others], "{text}");
+        assert_eq!(express.lanes(), lanes, "{text}");
+    }
+    for text in ["", "On", "true", "1", " on"] {
+        assert!(text.parse::<ExpressLane>().is_err(), "{text:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_brokers_double_conforms() {
+    conformance::broker(&FakeBroker::default(), "double").await;
 }

@@ -1,7 +1,7 @@
 //! What the layout promises: who may name what, and that template and code agree.
 
 use crate::repository;
-use expedite::{adapters::amqp::WORK_QUEUE, config};
+use expedite::{adapters::amqp::Lane, config};
 use expedite_tests::template;
 use serde_json::Value;
 use std::{
@@ -177,13 +177,31 @@ fn values(configuration: &str, attribute: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn broker_mapping_and_sender_mean_the_same_queue() {
+fn broker_mappings_and_senders_mean_the_same_queues() {
     let template = template::load().unwrap();
-    let of = |name: &str| &template["Resources"][name]["Properties"];
-    let configuration = of("BrokerConfiguration")["Data"]["Fn::Base64"].as_str().unwrap();
-    let work = WORK_QUEUE.to_owned();
-    let dead = format!("{}{WORK_QUEUE}", values(configuration, "queuePrefix").first().unwrap());
-    assert_eq!(values(configuration, "physicalName"), BTreeSet::from([work.clone(), dead]));
-    assert!(values(configuration, "authorizationEntry queue").contains(&work), "nobody may use {work}");
-    assert_eq!(of("StandardMapping")["Queues"], serde_json::json!([work]));
+    let configuration =
+        template["Resources"]["BrokerConfiguration"]["Properties"]["Data"]["Fn::Base64"].as_str();
+    let configuration = configuration.unwrap();
+    let prefix = values(configuration, "queuePrefix").into_iter().next().unwrap();
+    let (declared, authorized) =
+        (values(configuration, "physicalName"), values(configuration, "authorizationEntry queue"));
+    let mut expected = BTreeSet::new();
+    let mappings = template::resources(&template, "AWS::Lambda::EventSourceMapping");
+    for queue in Lane::ALL.map(Lane::queue) {
+        expected.extend([queue.to_owned(), format!("{prefix}{queue}")]);
+        assert!(authorized.contains(queue), "nobody may use {queue}");
+        let reads = |resource: &Value| resource["Properties"]["Queues"] == serde_json::json!([queue]);
+        let mappings: Vec<_> = mappings.iter().filter(|(_, resource)| reads(resource)).collect();
+        let [(name, mapping)] = mappings.as_slice() else {
+            panic!("{} mappings read {queue}", mappings.len());
+        };
+        assert_eq!(mapping["Properties"]["FunctionName"]["Ref"], "ProcessFunction", "{name}");
+        assert_eq!(
+            mapping["Condition"],
+            Value::Null,
+            "{name} is there whether or not messages are sent to it"
+        );
+        assert_eq!(mapping["Properties"]["BatchSize"]["Ref"], "BatchSize", "{name}");
+    }
+    assert_eq!(declared, expected);
 }

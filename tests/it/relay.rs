@@ -12,8 +12,8 @@ use expedite::{
         Aging, Event, Lease, MaxAttempts, Message, Outcome, Owner, Priority, State, Submission, Timestamp,
         transition,
     },
-    fakes::{FakeBroker, FakeClock, FakeEntropy, FakeStore, Fault, Sent},
-    ports::{Clock, Key, MessageStore, StoreError},
+    fakes::{FakeBroker, FakeClock, FakeEntropy, FakeStore, Fault},
+    ports::{Clock, Key, MessageStore, Parcel, StoreError},
 };
 use relay::{Relay, Report};
 use serde_json::{Value, json};
@@ -82,7 +82,7 @@ impl Rig {
 
     /// How long the broker is to hold a message back; none where it was not handed over.
     fn delay(&self, message: &Message) -> Option<u64> {
-        let of = |sent: &&Sent| sent.envelope.id == message.id;
+        let of = |sent: &&Parcel| sent.envelope.id == message.id;
         self.broker.sent().iter().find(of).map(|sent| sent.delay.as_secs())
     }
 }
@@ -176,6 +176,27 @@ async fn without_the_mark_it_is_sent_again() {
     assert_eq!(rig.sweep().await.handed_over, 1);
     let epochs: Vec<_> = rig.broker.sent().iter().map(|sent| sent.envelope.epoch).collect();
     assert_eq!(epochs, [2, 2]);
+}
+
+/// What the broker confirmed is marked, whatever became of the rest. Higher priorities go first.
+#[tokio::test]
+async fn a_broker_that_fails_in_the_middle_of_a_page() {
+    let rig = Rig::at(NOON.plus(HOUR));
+    let priorities = [Priority::Low, Priority::High, Priority::Medium];
+    // All end with the same hexadecimal digit, so they are on one shard; a page of the double has three of them.
+    let numbers = [1, 17, 33];
+    for (number, priority) in numbers.into_iter().zip(priorities) {
+        rig.put(Message::accept(Submission { priority, ..submission(&tenant("acme"), number) }, NOON));
+    }
+    rig.broker.set_room(2);
+    assert_eq!(rig.sweep().await, Report { handed_over: 2, failed: 1, ..Report::default() });
+    let sent: Vec<_> = rig.broker.sent().iter().map(|sent| sent.envelope.priority).collect();
+    assert_eq!(sent, [Priority::High, Priority::Medium]);
+    for (number, state) in numbers.into_iter().zip([State::Accepted, State::Queued, State::Queued]) {
+        assert_eq!(rig.message(number).await.state, state, "message {number}");
+    }
+    rig.broker.set_down(false);
+    assert_eq!(rig.sweep().await, Report { handed_over: 1, ..Report::default() });
 }
 
 /// An hour after noon: each kind of message that is due, what becomes of it, and with which delay it is handed over.

@@ -1,44 +1,21 @@
 //! The broker adapter against the real broker, over TLS and with the users of the template.
 
 use crate::{
-    aws::{environment, sdk},
+    aws::sdk,
+    sender::sender,
     support::{SOON, Without, alone, beside_others},
 };
 use expedite::{
-    adapters::{
-        amqp::{AmqpBroker, Trust},
-        dynamodb::MessagesTable,
-        secret::BrokerSecret,
-        system::SystemClock,
-    },
-    conformance::{payload, submission, tenant},
-    domain::{Message, State},
+    adapters::{dynamodb::MessagesTable, system::SystemClock},
+    conformance::{self, payload, submission, tenant},
+    domain::{Message, Priority, State, Submission},
     envelope::Envelope,
-    ports::{Broker, Clock, Key, MessageStore, SendError},
+    ports::{Broker, Clock, Key, MessageStore, Parcel, SendError},
 };
 use expedite_tests::launcher::System;
 use std::time::{Duration, Instant};
-use tokio_rustls::rustls::pki_types::{CertificateDer, pem::PemObject};
 
 const AT_ONCE: Duration = Duration::ZERO;
-
-/// A sender that signs in with the secret of that name, made for the test, or with the deployed one.
-async fn sender(system: &System, secret: Option<(&str, &str)>) -> AmqpBroker {
-    let sdk = sdk(system).await;
-    let deployed = environment(system, "ingest").await;
-    let arn = match secret {
-        None => deployed["BROKER_SECRET_ARN"].clone(),
-        Some((name, text)) => {
-            let secrets = aws_sdk_secretsmanager::Client::new(&sdk);
-            secrets.create_secret().name(name).secret_string(text).send().await.unwrap().arn.unwrap()
-        }
-    };
-    let authorities = CertificateDer::pem_file_iter(&system.endpoints.ssl_cert_file).unwrap();
-    let trust = Trust::of(authorities.collect::<Result<_, _>>().unwrap()).unwrap();
-    let endpoints = [deployed["BROKER_ENDPOINTS"].clone()];
-    assert!(endpoints[0].starts_with("amqp+ssl://"), "as on Amazon MQ: {}", endpoints[0]);
-    AmqpBroker::new(&endpoints, BrokerSecret::new(&sdk, arn), trust).unwrap()
-}
 
 async fn messages(system: &System) -> MessagesTable {
     MessagesTable::new(&sdk(system).await, system.endpoints.outputs["MessagesTable"].clone(), 1)
@@ -50,6 +27,22 @@ async fn stored(table: &MessagesTable, number: u128) -> (Message, Envelope) {
     table.create(&message, &payload("{}")).await.unwrap();
     let envelope = Envelope::of(&message, payload("{}"));
     (message, envelope)
+}
+
+/// Forty messages, stored: of all priorities, every fourth with a delay that ends while the test looks.
+async fn many(table: &MessagesTable, first: u128) -> (Vec<Message>, Vec<Parcel>) {
+    let (mut messages, mut parcels) = (Vec::new(), Vec::new());
+    for (number, priority) in (first..first + 40).zip(Priority::ALL.into_iter().cycle()) {
+        let now = SystemClock.now();
+        let deliver_at = (number % 4 == 0).then(|| now.plus(Duration::from_secs(2)));
+        let submission = Submission { priority, deliver_at, ..submission(&tenant("adapter"), number) };
+        let message = Message::accept(submission, now);
+        table.create(&message, &payload("{}")).await.unwrap();
+        let delay = now.until(message.deliver_at);
+        parcels.push(Parcel { envelope: Envelope::of(&message, payload("{}")), delay });
+        messages.push(message);
+    }
+    (messages, parcels)
 }
 
 async fn completed(table: &MessagesTable, message: &Message) -> Message {
@@ -87,6 +80,11 @@ async fn a_wrong_password_and_a_user_without_the_right_are_refused() {
     let reader = sender(system, Some(("reader", &reader))).await;
     let error = reader.send(&envelope, AT_ONCE).await.unwrap_err();
     assert!(matches!(error, SendError::Refused(_)), "the mapping's user may only read: {error:?}");
+    let parcels = vec![Parcel { envelope, delay: AT_ONCE }; 20];
+    for sender in [wrong, reader] {
+        let answers = sender.send_all(&parcels).await;
+        assert!(answers.len() == 20 && answers.iter().all(Result::is_err), "{answers:?}");
+    }
 }
 
 /// What the secret of the mapping's user holds.
@@ -130,4 +128,45 @@ async fn a_frozen_broker_costs_a_time_out_and_no_message() {
     assert!(matches!(&error, SendError::Unavailable(text) if text.contains("no answer")), "{error:?}");
     broker.send(&envelope, AT_ONCE).await.unwrap();
     assert_eq!(completed(&table, &message).await.attempt, 1);
+}
+
+#[tokio::test]
+async fn the_adapter_conforms() {
+    let (system, _guard) = beside_others().await;
+    conformance::broker(sender(system, None).await, "broker").await;
+}
+
+#[tokio::test]
+async fn many_at_once_are_processed_once_each_and_not_before_their_time() {
+    let (system, _guard) = beside_others().await;
+    let (broker, table) = (sender(system, None).await, messages(system).await);
+    let (messages, parcels) = many(&table, 100).await;
+    let answers = broker.send_all(&parcels).await;
+    assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+    for message in &messages {
+        let found = completed(&table, message).await;
+        let started = found.timeline.entries.iter().find(|entry| entry.state == State::Processing);
+        assert_eq!(found.attempt, 1, "{found:?}");
+        assert!(started.is_some_and(|entry| entry.at >= message.deliver_at), "never early: {found:?}");
+    }
+}
+
+#[tokio::test]
+async fn many_to_a_frozen_broker_are_not_confirmed_and_go_out_later() {
+    let (system, _guard) = alone().await;
+    let (broker, table) = (sender(system, None).await, messages(system).await);
+    let (messages, parcels) = many(&table, 200).await;
+    broker.warm_up().await;
+    let frozen = Without::answers_of_the_broker(system);
+    let answers = broker.send_all(&parcels).await;
+    frozen.end();
+    assert_eq!(answers.len(), parcels.len());
+    for answer in answers {
+        assert!(matches!(answer, Err(SendError::Unavailable(_))), "{answer:?}");
+    }
+    let answers = broker.send_all(&parcels).await;
+    assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+    for message in &messages {
+        assert_eq!(completed(&table, message).await.attempt, 1, "some came twice, and none ran twice");
+    }
 }

@@ -16,6 +16,7 @@ mod order;
 mod permissions;
 mod raw;
 mod requests;
+mod sender;
 mod store;
 mod subscribers;
 mod support;

@@ -1,11 +1,11 @@
 //! A sender that is not ours: puts anything on the work queue.
 
 use crate::aws::{environment, sdk};
-use expedite::adapters::amqp::WORK_QUEUE;
+use expedite::adapters::amqp::Lane;
 use expedite_tests::launcher::System;
 use fe2o3_amqp::{
-    Connection, Sender, Session, sasl_profile::SaslProfile, types::messaging::Message,
-    types::primitives::Binary,
+    Connection, Sender, Session, connection::ConnectionHandle, sasl_profile::SaslProfile,
+    session::SessionHandle, types::messaging::Message, types::primitives::Binary,
 };
 use serde_json::Value;
 use std::sync::Arc;
@@ -21,6 +21,20 @@ use tokio_rustls::{
 
 /// Sends each of these bodies as bytes, which the broker confirms.
 pub async fn send(system: &System, bodies: &[&[u8]]) {
+    let (mut connection, mut session) = connect(system).await;
+    let mut sender = Sender::attach(&mut session, "raw", Lane::Standard.queue()).await.unwrap();
+    for body in bodies {
+        let outcome =
+            sender.send(Message::builder().data(Binary::from(body.to_vec())).build()).await.unwrap();
+        outcome.accepted_or_else(|outcome| format!("{outcome:?}")).unwrap();
+    }
+    sender.close().await.unwrap();
+    session.end().await.unwrap();
+    connection.close().await.unwrap();
+}
+
+/// A connection of the senders' user, and a session on it.
+pub async fn connect(system: &System) -> (ConnectionHandle<()>, SessionHandle<()>) {
     let deployed = environment(system, "ingest").await;
     let secrets = aws_sdk_secretsmanager::Client::new(&sdk(system).await);
     let secret = secrets.get_secret_value().secret_id(&deployed["BROKER_SECRET_ARN"]).send().await.unwrap();
@@ -48,14 +62,6 @@ pub async fn send(system: &System, bodies: &[&[u8]]) {
         .open_with_stream(stream)
         .await
         .unwrap();
-    let mut session = Session::begin(&mut connection).await.unwrap();
-    let mut sender = Sender::attach(&mut session, "raw", WORK_QUEUE).await.unwrap();
-    for body in bodies {
-        let outcome =
-            sender.send(Message::builder().data(Binary::from(body.to_vec())).build()).await.unwrap();
-        outcome.accepted_or_else(|outcome| format!("{outcome:?}")).unwrap();
-    }
-    sender.close().await.unwrap();
-    session.end().await.unwrap();
-    connection.close().await.unwrap();
+    let session = Session::begin(&mut connection).await.unwrap();
+    (connection, session)
 }

@@ -19,6 +19,7 @@ use lambda_http::{
     Body, Request, Response,
     http::{HeaderValue, header},
 };
+use submission::Submitter;
 
 /// The use case and the ports it stands on.
 pub struct Ingest<S, B, C, E> {
@@ -34,6 +35,8 @@ pub struct Ingest<S, B, C, E> {
     pub aging: Aging,
     /// The token's claim that names the tenant.
     pub tenant_claim: String,
+    /// The scope that a token needs for a high message; empty where every caller may send one.
+    pub high_priority_scope: String,
 }
 
 impl<S: MessageStore, B: Broker, C: Clock, E: Entropy> Ingest<S, B, C, E> {
@@ -43,9 +46,9 @@ impl<S: MessageStore, B: Broker, C: Clock, E: Entropy> Ingest<S, B, C, E> {
     }
 
     async fn submit(&self, request: &Request) -> Result<Response<Body>, Problem> {
-        let tenant = caller::tenant(request, &self.tenant_claim)?;
+        let submitter = self.submitter(request)?;
         let now = self.clock.now();
-        let (submission, payload) = submission::read(request, tenant, now, &self.entropy)?;
+        let (submission, payload) = submission::read(request, submitter, now, &self.entropy)?;
         let message = Message::accept(submission, now);
         let created = self.store.create(&message, &payload).await.map_err(|error| {
             tracing::error!(%error, "a message could not be stored");
@@ -64,6 +67,15 @@ impl<S: MessageStore, B: Broker, C: Clock, E: Entropy> Ingest<S, B, C, E> {
             }
             Created::Exists(_) => Err(Problem::key_reused()),
         }
+    }
+
+    fn submitter<'a>(&'a self, request: &Request) -> Result<Submitter<'a>, Problem> {
+        Ok(Submitter {
+            tenant: caller::tenant(request, &self.tenant_claim)?,
+            subject: caller::subject(request),
+            high_needs: Some(self.high_priority_scope.as_str())
+                .filter(|scope| !caller::has_scope(request, scope)),
+        })
     }
 
     /// Hands the message over where that is for `ingest` to do, and returns it as it stands then.

@@ -19,7 +19,8 @@ async fn main() -> Result<(), Error> {
     let sdk = sdk_config().await;
     let store = MessagesTable::new(&sdk, config::MESSAGES_TABLE.text()?, config::RETENTION_DAYS.parse()?);
     let secret = BrokerSecret::new(&sdk, config::BROKER_SECRET_ARN.text()?);
-    let broker = AmqpBroker::new(&config::BROKER_ENDPOINTS.list()?, secret, Trust::native()?)?;
+    let endpoints = config::BROKER_ENDPOINTS.list()?;
+    let broker = AmqpBroker::new(&endpoints, secret, Trust::native()?, config::EXPRESS_LANE.parse()?)?;
     broker.warm_up().await;
     let ingest = Ingest {
         store,
@@ -28,6 +29,7 @@ async fn main() -> Result<(), Error> {
         entropy: SystemEntropy,
         aging: config::AGING_AFTER.aging(config::AGING_CAP)?,
         tenant_claim: config::TENANT_CLAIM.text()?,
+        high_priority_scope: config::HIGH_PRIORITY_SCOPE.text()?,
     };
     let ingest = &ingest;
     lambda_http::run(service_fn(

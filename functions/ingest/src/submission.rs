@@ -1,7 +1,9 @@
 //! The request's body and headers, read into a [`Submission`]. Every bad field is named at once.
 
 use expedite::{
-    domain::{MAX_DELAY, MaxAttempts, MessageId, MessageType, Priority, Submission, Tenant, Timestamp},
+    domain::{
+        MAX_DELAY, MaxAttempts, MessageId, MessageType, Priority, Subject, Submission, Tenant, Timestamp,
+    },
     payload::{PAYLOAD_LIMIT, Payload},
     ports::Entropy,
     problem::{FieldError, Problem},
@@ -19,15 +21,25 @@ use std::{collections::BTreeMap, fmt, time::Duration};
 /// A payload and the fields around it.
 const BODY_LIMIT: usize = PAYLOAD_LIMIT + 4 * 1024;
 
-const FIELDS: &str = "type, payload, priority, delay_seconds, deliver_at, max_attempts";
+const FIELDS: &str = "type, payload, priority, delay_seconds, deliver_at, expires_in_seconds, max_attempts";
+
+/// Who submits, as the token says.
+pub struct Submitter<'a> {
+    /// The owner of what is submitted.
+    pub tenant: Tenant,
+    /// Whom the token speaks for.
+    pub subject: Option<Subject>,
+    /// The scope that a high message needs and the token lacks; none where nothing is in the way.
+    pub high_needs: Option<&'a str>,
+}
 
 /// Reads a request.
 ///
 /// # Errors
-/// 415, 413 or 400. Nothing was stored.
+/// 415, 413, 400 or 403. Nothing was stored.
 pub fn read(
     request: &Request,
-    tenant: Tenant,
+    submitter: Submitter<'_>,
     now: Timestamp,
     entropy: &impl Entropy,
 ) -> Result<(Submission, Payload), Problem> {
@@ -46,6 +58,8 @@ pub fn read(
     let priority = fields.text::<Priority>("priority").unwrap_or(Priority::Medium);
     let max_attempts = fields.max_attempts();
     let deliver_at = fields.deliver_at(now);
+    let bypasses = priority == Priority::High;
+    let start_by = fields.start_by(now, deliver_at.filter(|_| !bypasses));
     let payload = fields.payload();
     let key = fields.idempotency_key(request);
     fields.refuse_unknown();
@@ -53,6 +67,10 @@ pub fn read(
     let (Some(kind), Some(payload), true) = (kind, payload, fields.errors.is_empty()) else {
         return Err(Problem::invalid(fields.errors));
     };
+    if let Some(scope) = submitter.high_needs.filter(|_| priority == Priority::High) {
+        return Err(Problem::lacks_scope("priority", scope));
+    }
+    let tenant = submitter.tenant;
     let id = key.map_or_else(|| MessageId::from_bits(entropy.bits()), |key| derived_id(&tenant, &key));
     let fingerprint = Sha256::digest(body).into();
     Ok((
@@ -63,8 +81,8 @@ pub fn read(
             priority,
             deliver_at,
             max_attempts,
-            start_by: None,
-            submitter: None,
+            start_by,
+            submitter: submitter.subject,
             fingerprint,
         },
         payload,
@@ -195,6 +213,20 @@ impl Fields {
             None => self.fail("deliver_at", must),
             Some(at) if at > latest => self.fail("deliver_at", "must not be more than 30 days away"),
             Some(at) => Some(at),
+        }
+    }
+
+    /// The end that the caller sets, counted from now. It must lie behind the time that the message waits for.
+    fn start_by(&mut self, now: Timestamp, deliver_at: Option<Timestamp>) -> Option<Timestamp> {
+        let must = format!("must be a whole number of seconds from 1 to {}", MAX_DELAY.as_secs());
+        let wait = Duration::from_secs(self.take("expires_in_seconds", &must)?);
+        let end = now.plus(wait);
+        if wait.is_zero() || wait > MAX_DELAY {
+            self.fail("expires_in_seconds", must)
+        } else if deliver_at.is_some_and(|at| at >= end) {
+            self.fail("expires_in_seconds", "must end later than the time that the message waits for")
+        } else {
+            Some(end)
         }
     }
 

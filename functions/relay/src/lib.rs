@@ -3,22 +3,23 @@
 //! Nothing here is lost by failing: a message that owes something keeps its `due_at` until that is done, and the next
 //! sweep finds it. So the stream's part never fails the function, which would only hold the shard up.
 
+mod handover;
 mod sweep;
 
 use expedite::{
     adapters::stream::changes,
     change::{Changed, change},
-    domain::{Aging, Event, Message, Owed, Priority, Timestamp, backoff, owed},
-    envelope::Envelope,
-    ports::{Broker, Clock, DueIndex, Entropy, Key, MessageStore, SendError, StoreError},
+    domain::{Aging, Event, Message, MessageId, Owed, Priority, Timestamp, backoff, owed},
+    ports::{Broker, Clock, DueIndex, Entropy, MessageStore, SendError, StoreError},
 };
 use futures_util::{StreamExt, stream};
+use handover::Owing;
 use lambda_runtime::Context;
 use serde::Serialize;
 use serde_json::Value;
 use std::time::Duration;
 
-/// How many hand-overs are under way at once, on one connection.
+/// How many reads and writes of the table are under way at once.
 const AT_ONCE: usize = 32;
 
 /// The use case and the ports it stands on.
@@ -56,6 +57,23 @@ pub struct Report {
     pub unreadable: usize,
     /// Whether time ran out before all was looked at.
     pub cut_short: bool,
+}
+
+impl Report {
+    fn count(&mut self, done: Done) {
+        match done {
+            Done::HandedOver => self.handed_over += 1,
+            Done::Overdue => {
+                self.handed_over += 1;
+                self.overdue += 1;
+            }
+            Done::Lapsed => self.lapsed += 1,
+            Done::Raised => self.raised += 1,
+            Done::Expired => self.expired += 1,
+            Done::NotDue => self.not_due += 1,
+            Done::Failed => self.failed += 1,
+        }
+    }
 }
 
 /// What became of one message.
@@ -115,48 +133,41 @@ impl<S: MessageStore + DueIndex, B: Broker, C: Clock, E: Entropy> Relay<S, B, C,
         report
     }
 
+    /// Does what is owed for each of them.
     async fn settle_all(&self, messages: Vec<Message>, report: &mut Report) {
-        let mut settled =
-            stream::iter(messages).map(|message| self.settle(message)).buffer_unordered(AT_ONCE);
-        while let Some(done) = settled.next().await {
-            match done {
-                Done::HandedOver => report.handed_over += 1,
-                Done::Overdue => {
-                    report.handed_over += 1;
-                    report.overdue += 1;
+        let now = self.clock.now();
+        let (mut owing, mut others) = (Vec::new(), Vec::new());
+        for message in messages {
+            match owed(&message, &self.aging, now) {
+                Owed::HandOver { delay } => owing.push(Owing { message, delay, done: Done::HandedOver }),
+                Owed::HandOverAgain => {
+                    owing.push(Owing { message, delay: Duration::ZERO, done: Done::Overdue });
                 }
-                Done::Raised => report.raised += 1,
-                Done::Expired => report.expired += 1,
-                Done::Lapsed => report.lapsed += 1,
-                Done::NotDue => report.not_due += 1,
-                Done::Failed => report.failed += 1,
+                owed => others.push((message, owed)),
             }
+        }
+        let mut settled = stream::iter(others)
+            .map(|(message, owed)| self.settle(message, owed, now))
+            .buffer_unordered(AT_ONCE);
+        while let Some(done) = settled.next().await {
+            report.count(done);
+        }
+        // Last, so that a broker that does not answer holds nothing else up.
+        for done in self.hand_over(owing).await {
+            report.count(done);
         }
     }
 
-    /// Does what is owed for one message.
-    async fn settle(&self, message: Message) -> Done {
+    /// Does what is owed for one message, where it is no hand-over.
+    async fn settle(&self, message: Message, owed: Owed, now: Timestamp) -> Done {
         let id = message.id;
-        let now = self.clock.now();
-        let result = match owed(&message, &self.aging, now) {
-            Owed::HandOver { delay } => self.hand_over(message, delay, Done::HandedOver).await,
-            Owed::HandOverAgain => self.hand_over(message, Duration::ZERO, Done::Overdue).await,
+        let result = match owed {
             Owed::Lapsed => self.lapse(message, now).await,
             Owed::Expire => self.apply(message, Event::Expired, now, Done::Expired).await,
             Owed::Raise { to } => self.raise(message, to, now).await,
-            Owed::Later(_) | Owed::Nothing => Ok(Done::NotDue),
+            Owed::HandOver { .. } | Owed::HandOverAgain | Owed::Later(_) | Owed::Nothing => Ok(Done::NotDue),
         };
-        result.unwrap_or_else(|error| {
-            tracing::warn!(%id, %error, "what is owed could not be done and stays due");
-            Done::Failed
-        })
-    }
-
-    async fn hand_over(&self, message: Message, delay: Duration, done: Done) -> Result<Done, Fault> {
-        let payload = self.store.read_payload(&Key::of(&message)).await?.ok_or(Fault::NoPayload)?;
-        let marked = Event::HandedOver { epoch: message.epoch, raise: self.aging.raise(message.priority) };
-        self.broker.send(&Envelope::of(&message, payload), delay).await?;
-        self.apply(message, marked, self.clock.now(), done).await
+        result.unwrap_or_else(|fault| stays_due(id, &fault))
     }
 
     async fn lapse(&self, message: Message, now: Timestamp) -> Result<Done, Fault> {
@@ -178,4 +189,9 @@ impl<S: MessageStore + DueIndex, B: Broker, C: Clock, E: Entropy> Relay<S, B, C,
             Changed::Refused(..) | Changed::Missing => Ok(Done::NotDue),
         }
     }
+}
+
+fn stays_due(id: MessageId, fault: &Fault) -> Done {
+    tracing::warn!(%id, error = %fault, "what is owed could not be done and stays due");
+    Done::Failed
 }

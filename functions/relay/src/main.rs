@@ -20,7 +20,8 @@ async fn main() -> Result<(), Error> {
     let sdk = sdk_config().await;
     let store = MessagesTable::new(&sdk, config::MESSAGES_TABLE.text()?, config::RETENTION_DAYS.parse()?);
     let secret = BrokerSecret::new(&sdk, config::BROKER_SECRET_ARN.text()?);
-    let broker = AmqpBroker::new(&config::BROKER_ENDPOINTS.list()?, secret, Trust::native()?)?;
+    let endpoints = config::BROKER_ENDPOINTS.list()?;
+    let broker = AmqpBroker::new(&endpoints, secret, Trust::native()?, config::EXPRESS_LANE.parse()?)?;
     let aging = config::AGING_AFTER.aging(config::AGING_CAP)?;
     let relay = &Relay { store, broker, clock: SystemClock, entropy: SystemEntropy, aging };
     lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| async move {

@@ -1,12 +1,12 @@
 use crate::{Relay, Report};
 use expedite::{
     domain::Timestamp,
-    ports::{Broker, Clock, DUE_SHARDS, DueIndex, Entropy, MessageStore, StoreError},
+    ports::{Broker, Clock, DUE_SHARDS, DueIndex, Entropy, MessageStore, SEND_LIMIT, StoreError},
 };
 use std::time::Duration;
 
-/// What one page of due messages may take: two tries of a send that nobody answers, and a little.
-const PAGE_TIME: Duration = Duration::from_secs(12);
+/// What one page of due messages may take: its hand-over, and a little for reading and marking.
+const PAGE_TIME: Duration = SEND_LIMIT.saturating_add(Duration::from_secs(4));
 
 impl<S: MessageStore + DueIndex, B: Broker, C: Clock, E: Entropy> Relay<S, B, C, E> {
     /// Looks at every message whose time has come, page by page, and past every one that it can't help.

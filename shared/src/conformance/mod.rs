@@ -3,9 +3,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed call fails the test that runs the suite")]
 
+mod broker;
 mod connections;
 mod messages;
 
+pub use broker::broker;
 pub use connections::connections;
 pub use messages::messages;
 

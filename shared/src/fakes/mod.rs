@@ -5,7 +5,7 @@ mod connections;
 mod sources;
 mod store;
 
-pub use broker::{FakeBroker, Sent};
+pub use broker::FakeBroker;
 pub use connections::{FakeConnections, FakePush};
 pub use sources::{FakeClock, FakeEntropy};
 pub use store::FakeStore;

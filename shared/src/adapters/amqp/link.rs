@@ -1,3 +1,4 @@
+use super::{lane::Lane, line::Fault};
 use crate::{
     adapters::{secret::Credentials, system::SystemEntropy},
     ports::{Entropy, SendError},
@@ -5,6 +6,7 @@ use crate::{
 use fe2o3_amqp::{
     Connection, Sender, Session,
     connection::{ConnectionHandle, OpenError},
+    link::SenderAttachError,
     sasl_profile::SaslProfile,
     session::SessionHandle,
 };
@@ -65,41 +67,44 @@ impl Trust {
     }
 }
 
-/// A connection with one session and one sender. Dropping it ends everything on it.
+/// A connection with one session, and a sender for each lane that was asked for. Dropping it ends everything on it.
 pub(super) struct Link {
-    pub(super) sender: Sender,
     pub(super) last_used: SystemTime,
+    standard: Option<Sender>,
+    express: Option<Sender>,
     session: SessionHandle<()>,
     connection: ConnectionHandle<()>,
 }
 
 impl Link {
-    pub(super) async fn open(
-        endpoint: &Url,
-        trust: &Trust,
-        user: &Credentials,
-        queue: &str,
-    ) -> Result<Self, SendError> {
+    pub(super) async fn open(endpoint: &Url, trust: &Trust, user: &Credentials) -> Result<Self, SendError> {
         let host = endpoint.host_str().unwrap_or_default();
         let tls = endpoint.scheme() == "amqp+ssl";
         let port = endpoint.port().unwrap_or(if tls { 5671 } else { 5672 });
         let socket = TcpStream::connect((host, port)).await.map_err(unavailable)?;
         // A confirmed send is one small frame each way: Nagle would hold it back for 40 ms.
         socket.set_nodelay(true).map_err(unavailable)?;
-        let connection = if tls {
+        let mut connection = if tls {
             open_connection(wrap(trust, socket, host).await?, host, user).await?
         } else {
             open_connection(socket, host, user).await?
         };
-        Self::attach(connection, queue).await
+        let session = Session::begin(&mut connection).await.map_err(unavailable)?;
+        Ok(Self { last_used: SystemTime::now(), standard: None, express: None, session, connection })
     }
 
-    async fn attach(mut connection: ConnectionHandle<()>, queue: &str) -> Result<Self, SendError> {
-        let mut session = Session::begin(&mut connection).await.map_err(unavailable)?;
-        let sender = Sender::attach(&mut session, "expedite", queue)
-            .await
-            .map_err(|error| SendError::Refused(format!("the queue {queue}: {error}")))?;
-        Ok(Self { sender, session, connection, last_used: SystemTime::now() })
+    /// The sender of a lane. One that is refused, since the queue is missing or forbidden, leaves the other one alone.
+    pub(super) async fn sender(&mut self, lane: Lane) -> Result<&mut Sender, Fault> {
+        let sender = match lane {
+            Lane::Standard => &mut self.standard,
+            Lane::Express => &mut self.express,
+        };
+        if sender.is_none() {
+            let queue = lane.queue();
+            let attached = Sender::attach(&mut self.session, format!("expedite-{queue}"), queue).await;
+            *sender = Some(attached.map_err(|error| not_attached(queue, error))?);
+        }
+        sender.as_mut().ok_or_else(|| Fault::Connection(unavailable("not attached")))
     }
 
     /// Whether the broker can be expected to know this link still. By the wall clock: a frozen sandbox may stop the
@@ -146,6 +151,14 @@ async fn wrap(
     trust.0.connect(name, socket).await.map_err(unavailable)
 }
 
-fn unavailable(error: impl std::fmt::Display) -> SendError {
+fn not_attached(queue: &str, error: SenderAttachError) -> Fault {
+    use SenderAttachError::{IllegalState, SessionNotMapped, SessionStopped};
+    match error {
+        SessionStopped(_) | SessionNotMapped | IllegalState => Fault::Connection(unavailable(error)),
+        refused => Fault::Message(SendError::Refused(format!("the queue {queue}: {refused}"))),
+    }
+}
+
+pub(super) fn unavailable(error: impl std::fmt::Display) -> SendError {
     SendError::Unavailable(error.to_string())
 }

@@ -1,5 +1,6 @@
 use super::lengths;
 use crate::envelope::Envelope;
+use fe2o3_amqp::Sendable;
 use fe2o3_amqp_types::{
     messaging::{
         AmqpValue, Body, Header, Message, MessageAnnotations, Priority, Properties,
@@ -24,7 +25,11 @@ pub enum Undecodable {
     NoText,
 }
 
-pub(super) fn outgoing(envelope: &Envelope, body: String, delay: Duration) -> Message<AmqpValue<String>> {
+/// A message as it is sent, as often as it takes.
+pub(super) type Outgoing = Sendable<AmqpValue<String>>;
+
+pub(super) fn outgoing(envelope: &Envelope, delay: Duration) -> Result<Outgoing, serde_json::Error> {
+    let body = envelope.to_json()?;
     let message = Message::builder()
         .header(Header {
             // Anything else is not persistent, and a broker's cursor must never mix the two.
@@ -44,10 +49,10 @@ pub(super) fn outgoing(envelope: &Envelope, body: String, delay: Duration) -> Me
         );
     let millis = i64::try_from(delay.as_millis()).unwrap_or(i64::MAX);
     if millis == 0 {
-        return message.value(body).build();
+        return Ok(message.value(body).build().into());
     }
     let annotations = MessageAnnotations::builder().insert(DELIVERY_DELAY, Value::Long(millis)).build();
-    message.message_annotations(annotations).value(body).build()
+    Ok(message.message_annotations(annotations).value(body).build().into())
 }
 
 /// The text in an encoded AMQP 1.0 message: what the broker's default transformer, `native`, makes of a message that

@@ -14,6 +14,11 @@ pub trait Clock: Send + Sync {
 pub trait Entropy: Send + Sync {
     /// 128 random bits that nobody can guess.
     fn bits(&self) -> u128;
+
+    /// 64 of them, to pick a point in a [`backoff`](expedite_domain::backoff).
+    fn jitter(&self) -> u64 {
+        (self.bits() & u128::from(u64::MAX)).try_into().unwrap_or_default()
+    }
 }
 
 /// Where a message is kept.

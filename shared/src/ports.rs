@@ -1,5 +1,9 @@
 //! What the functions need of the world. Each port is one capability, and none returns an SDK's type.
 
+mod strays;
+
+pub use strays::{Stray, Strays};
+
 use crate::{envelope::Envelope, payload::Payload};
 use expedite_domain::{Message, MessageId, Priority, State, Tenant, Timestamp, Topic};
 use std::{future::Future, time::Duration};

@@ -5,9 +5,11 @@
 
 mod connections;
 mod messages;
+mod strays;
 
 pub use connections::connections;
 pub use messages::messages;
+pub use strays::strays;
 
 use crate::payload::Payload;
 use expedite_domain::{MaxAttempts, MessageId, Priority, Submission, Tenant, Timestamp};

@@ -177,13 +177,16 @@ fn values(configuration: &str, attribute: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn broker_mapping_and_sender_mean_the_same_queue() {
+fn broker_mappings_and_sender_mean_the_same_queues() {
     let template = template::load().unwrap();
     let of = |name: &str| &template["Resources"][name]["Properties"];
     let configuration = of("BrokerConfiguration")["Data"]["Fn::Base64"].as_str().unwrap();
     let work = WORK_QUEUE.to_owned();
     let dead = format!("{}{WORK_QUEUE}", values(configuration, "queuePrefix").first().unwrap());
-    assert_eq!(values(configuration, "physicalName"), BTreeSet::from([work.clone(), dead]));
-    assert!(values(configuration, "authorizationEntry queue").contains(&work), "nobody may use {work}");
-    assert_eq!(of("StandardMapping")["Queues"], serde_json::json!([work]));
+    assert_eq!(values(configuration, "physicalName"), BTreeSet::from([work.clone(), dead.clone()]));
+    for (mapping, queue) in [("StandardMapping", work), ("DeadLetterMapping", dead)] {
+        let grant = format!("authorizationEntry queue=\"{queue}\" read=\"admins,mappings\"");
+        assert!(configuration.contains(&grant), "the mappings' user may not read {queue}");
+        assert_eq!(of(mapping)["Queues"], serde_json::json!([queue]));
+    }
 }

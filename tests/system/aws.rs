@@ -2,6 +2,7 @@
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::config::Credentials;
+use aws_sdk_lambda::types::Environment;
 use expedite_tests::launcher::System;
 use std::collections::HashMap;
 
@@ -17,8 +18,65 @@ pub async fn sdk(system: &System) -> SdkConfig {
 
 /// The environment that the template gave a function.
 pub async fn environment(system: &System, function: &str) -> HashMap<String, String> {
+    configuration(system, function).await.variables
+}
+
+/// A function that is configured otherwise until this goes, however the test ends.
+pub struct Otherwise {
+    system: &'static System,
+    before: FunctionConfiguration,
+}
+
+#[derive(Clone)]
+struct FunctionConfiguration {
+    name: String,
+    role: String,
+    variables: HashMap<String, String>,
+}
+
+impl Otherwise {
+    /// With another value of a variable.
+    pub async fn given(system: &'static System, function: &str, variable: &str, value: &str) -> Self {
+        let before = configuration(system, function).await;
+        let mut changed = before.clone();
+        let old = changed.variables.insert(variable.to_owned(), value.to_owned());
+        assert!(old.is_some(), "{function} has no {variable}");
+        configure(system, &changed).await;
+        Self { system, before }
+    }
+
+    /// With the permissions of another function, and none of its own.
+    pub async fn acting_as(system: &'static System, function: &str, other: &str) -> Self {
+        let before = configuration(system, function).await;
+        let role = configuration(system, other).await.role;
+        configure(system, &FunctionConfiguration { role, ..before.clone() }).await;
+        Self { system, before }
+    }
+}
+
+impl Drop for Otherwise {
+    fn drop(&mut self) {
+        // A destructor can't wait in the test's runtime, so it takes a thread and a runtime of its own.
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+                runtime.block_on(configure(self.system, &self.before));
+            });
+        });
+    }
+}
+
+async fn configuration(system: &System, function: &str) -> FunctionConfiguration {
     let lambda = aws_sdk_lambda::Client::new(&sdk(system).await);
     let name = format!("{}-{function}", system.endpoints.stack_name);
-    let configuration = lambda.get_function_configuration().function_name(name).send().await.unwrap();
-    configuration.environment.and_then(|environment| environment.variables).unwrap()
+    let found = lambda.get_function_configuration().function_name(&name).send().await.unwrap();
+    let variables = found.environment.and_then(|environment| environment.variables).unwrap();
+    FunctionConfiguration { name, role: found.role.unwrap(), variables }
+}
+
+async fn configure(system: &System, to: &FunctionConfiguration) {
+    let lambda = aws_sdk_lambda::Client::new(&sdk(system).await);
+    let environment = Environment::builder().set_variables(Some(to.variables.clone())).build();
+    let update = lambda.update_function_configuration().function_name(&to.name);
+    update.role(&to.role).environment(environment).send().await.unwrap();
 }

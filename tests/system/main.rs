@@ -7,6 +7,7 @@
 
 mod aws;
 mod broker;
+mod dead_letters;
 mod faults;
 mod handlers;
 mod idempotency;

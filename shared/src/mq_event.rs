@@ -3,21 +3,31 @@
 //! The mapping's documentation, captured events and other runtimes' fixtures disagree about half of the fields, and one
 //! message that does not parse would fail its whole batch, innocent neighbours included. So each message is read by
 //! itself, and only by the one field that is needed: its data. That is either the text of the envelope or, with the
-//! broker's default transformer for messages that came in over AMQP, a whole encoded AMQP message around it.
+//! broker's default transformer for messages that came in over AMQP, a whole encoded AMQP message around it. The other
+//! fields are taken where they are there and make sense.
 
 use crate::{
     adapters::amqp,
     envelope::{Envelope, NotAnEnvelope},
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
+use expedite_domain::Timestamp;
 use serde_json::Value;
 
 /// One message of a batch.
 #[derive(Debug)]
 pub struct Delivery {
-    /// The broker's name for it, for the logs.
+    /// The broker's name for it; `unnamed` where the event has none.
     pub message_id: String,
-    /// What it holds.
+    /// The queue that it lay on; `unnamed` where the event has none.
+    pub queue: String,
+    /// When the broker put it there, by the broker's clock; 1970 where the event has no time.
+    pub queued_at: Timestamp,
+    /// Why the broker gave it up, in the broker's words: there on a dead-letter queue.
+    pub given_up: Option<String>,
+    /// Its data as it came, which is base64; where there is none, all of the message as JSON.
+    pub data: String,
+    /// What the data holds.
     pub content: Result<Envelope, Unreadable>,
 }
 
@@ -58,11 +68,29 @@ pub fn deliveries(mut event: Value) -> Result<Vec<Delivery>, NotABatch> {
 }
 
 fn delivery(message: &Value) -> Delivery {
-    let text = |name| message.get(name).and_then(Value::as_str);
+    let text = |pointer| message.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
+    let unnamed = || "unnamed".to_owned();
+    let data = text("/data");
     Delivery {
-        message_id: text("messageID").unwrap_or("unnamed").to_owned(),
-        content: text("data").ok_or(Unreadable::Empty).and_then(envelope),
+        message_id: text("/messageID").unwrap_or_else(unnamed),
+        queue: text("/destination/physicalName")
+            .or_else(|| text("/destination/physicalname"))
+            .unwrap_or_else(unnamed),
+        queued_at: ["brokerInTime", "timestamp"]
+            .iter()
+            .find_map(|name| millis(&message[*name]))
+            .unwrap_or(Timestamp::from_millis(0)),
+        // ActiveMQ's name for it: ActiveMQMessage.DLQ_DELIVERY_FAILURE_CAUSE_PROPERTY.
+        given_up: text("/properties/dlqDeliveryFailureCause"),
+        content: data.as_deref().ok_or(Unreadable::Empty).and_then(envelope),
+        data: data.unwrap_or_else(|| message.to_string()),
     }
+}
+
+/// A number, or a string of digits.
+fn millis(value: &Value) -> Option<Timestamp> {
+    let number = value.as_i64().or_else(|| value.as_str()?.parse().ok());
+    number.map(Timestamp::from_millis)
 }
 
 fn envelope(data: &str) -> Result<Envelope, Unreadable> {

@@ -1,5 +1,9 @@
 //! What the functions need of the world. Each port is one capability, and none returns an SDK's type.
 
+mod strays;
+
+pub use strays::{Stray, Strays};
+
 use crate::{envelope::Envelope, payload::Payload};
 use expedite_domain::{Message, MessageId, Priority, State, Tenant, Timestamp, Topic};
 use std::{future::Future, time::Duration};
@@ -14,6 +18,11 @@ pub trait Clock: Send + Sync {
 pub trait Entropy: Send + Sync {
     /// 128 random bits that nobody can guess.
     fn bits(&self) -> u128;
+
+    /// 64 of them, to pick a point in a [`backoff`](expedite_domain::backoff).
+    fn jitter(&self) -> u64 {
+        (self.bits() & u128::from(u64::MAX)).try_into().unwrap_or_default()
+    }
 }
 
 /// Where a message is kept.

@@ -183,25 +183,28 @@ fn broker_mappings_and_senders_mean_the_same_queues() {
         template["Resources"]["BrokerConfiguration"]["Properties"]["Data"]["Fn::Base64"].as_str();
     let configuration = configuration.unwrap();
     let prefix = values(configuration, "queuePrefix").into_iter().next().unwrap();
-    let (declared, authorized) =
-        (values(configuration, "physicalName"), values(configuration, "authorizationEntry queue"));
     let mut expected = BTreeSet::new();
     let mappings = template::resources(&template, "AWS::Lambda::EventSourceMapping");
-    for queue in Lane::ALL.map(Lane::queue) {
-        expected.extend([queue.to_owned(), format!("{prefix}{queue}")]);
-        assert!(authorized.contains(queue), "nobody may use {queue}");
+    let work = Lane::ALL.map(|lane| (lane.queue().to_owned(), "ProcessFunction"));
+    let dead = Lane::ALL.map(|lane| (format!("{prefix}{}", lane.queue()), "DeadLetterFunction"));
+    for (queue, function) in work.into_iter().chain(dead) {
+        let grant = format!("authorizationEntry queue=\"{queue}\" read=\"admins,mappings\"");
+        assert!(configuration.contains(&grant), "the mappings' user may not read {queue}");
         let reads = |resource: &Value| resource["Properties"]["Queues"] == serde_json::json!([queue]);
         let mappings: Vec<_> = mappings.iter().filter(|(_, resource)| reads(resource)).collect();
         let [(name, mapping)] = mappings.as_slice() else {
             panic!("{} mappings read {queue}", mappings.len());
         };
-        assert_eq!(mapping["Properties"]["FunctionName"]["Ref"], "ProcessFunction", "{name}");
+        assert_eq!(mapping["Properties"]["FunctionName"]["Ref"], function, "{name}");
         assert_eq!(
             mapping["Condition"],
             Value::Null,
             "{name} is there whether or not messages are sent to it"
         );
-        assert_eq!(mapping["Properties"]["BatchSize"]["Ref"], "BatchSize", "{name}");
+        expected.insert(queue);
     }
-    assert_eq!(declared, expected);
+    for name in ["StandardMapping", "ExpressMapping"] {
+        assert_eq!(template["Resources"][name]["Properties"]["BatchSize"]["Ref"], "BatchSize", "{name}");
+    }
+    assert_eq!(values(configuration, "physicalName"), expected);
 }

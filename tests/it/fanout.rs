@@ -85,6 +85,7 @@ async fn what_is_no_change_of_a_message_is_nobodys_news() {
         ("dynamodb/modify", 1),
         ("dynamodb/corrupt-beside-good", 1),
         ("dynamodb/payload", 0),
+        ("dynamodb/stray", 0),
         ("dynamodb/expired", 0),
     ] {
         let rig = Rig::default();

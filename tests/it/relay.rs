@@ -117,6 +117,7 @@ async fn what_the_stream_brings() {
         ("dynamodb/insert", Report { not_due: 1, ..Report::default() }),
         ("dynamodb/modify", Report { not_due: 1, ..Report::default() }),
         ("dynamodb/payload", Report::default()),
+        ("dynamodb/stray", Report::default()),
         ("dynamodb/expired", Report::default()),
     ] {
         let rig = Rig::behind(name);

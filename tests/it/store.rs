@@ -8,11 +8,11 @@ use aws_sdk_dynamodb::{
 use expedite::{
     adapters::dynamodb::{ConnectionsTable, MessagesTable},
     conformance::{self, NOON, payload, submission, tenant},
-    domain::{Event, Lease, Message, Outcome, Owner, Topic, transition},
+    domain::{Event, Lease, Message, Outcome, Owner, Tenant, Timestamp, Topic, transition},
     fakes::{FakeConnections, FakeStore},
     ports::{
         Connection, ConnectionId, Connections, Created, DUE_SHARDS, DueIndex, Key, MessageStore, StoreError,
-        Subscribers, Tickets,
+        Stray, Strays, Subscribers, Tickets,
     },
     ticket,
 };
@@ -95,14 +95,18 @@ impl Embedded {
 
 #[tokio::test]
 async fn the_fakes_conform() {
-    conformance::messages(&&FakeStore::default(), "fake").await;
+    let store = FakeStore::default();
+    conformance::messages(&&store, "fake").await;
+    conformance::strays(&&store, async || store.strays()).await;
     conformance::connections(&&FakeConnections::default(), "fake").await;
 }
 
 #[tokio::test]
 async fn the_tables_conform() {
     let embedded = Embedded::start().await;
-    conformance::messages(&embedded.messages(), "embedded").await;
+    let store = embedded.messages();
+    conformance::messages(&store, "embedded").await;
+    conformance::strays(&store, async || store.strays().await.unwrap()).await;
     conformance::connections(&embedded.connections(), "embedded").await;
 }
 
@@ -127,6 +131,38 @@ async fn a_message_expires_with_its_payload_when_it_has_ended() {
     assert_eq!(embedded.expiries(&embedded.tables.messages).await, expected(None));
     store.replace(&running, &ended).await.unwrap();
     assert_eq!(embedded.expiries(&embedded.tables.messages).await, expected(Some(3 * DAY + 2)));
+}
+
+/// They lie where no tenant can reach, in parts that fit into items whatever else is in them, and in no index.
+#[tokio::test]
+async fn a_stray_lies_by_itself_and_expires_from_when_it_was_found() {
+    let embedded = Embedded::start().await;
+    let store = embedded.messages();
+    let long = "ü".repeat(300_000);
+    let stray = Stray {
+        broker_id: long.clone(),
+        queue: long.clone(),
+        queued_at: Timestamp::from_millis(0),
+        found_at: NOON.plus(Duration::from_millis(1_500)),
+        reason: long.clone(),
+        given_up: Some(long.clone()),
+        data: long,
+    };
+    store.keep(&stray).await.unwrap();
+    let expected = ["001", "002"].map(|part| (format!("#strays {}#{part}", stray.name()), Some(3 * DAY + 2)));
+    assert_eq!(embedded.expiries(&embedded.tables.messages).await, expected.into());
+    let kept = store.strays().await.unwrap();
+    let bounded = "ü".repeat(1_000);
+    let expected = Stray {
+        broker_id: bounded.clone(),
+        queue: bounded.clone(),
+        reason: bounded.clone(),
+        given_up: Some(bounded),
+        ..stray
+    };
+    assert_eq!(kept, [expected]);
+    assert!("".parse::<Tenant>().is_err(), "a tenant without a name would write into the strays");
+    assert_eq!(all_due(&store).await, (vec![], vec![]));
 }
 
 #[tokio::test]

@@ -56,6 +56,7 @@ fn the_filters_pass_what_their_functions_are_for() {
         ("dynamodb/payload", false, false),
         ("dynamodb/expired", false, false),
         ("dynamodb/owed-to-relay", true, true),
+        ("dynamodb/stray", false, false),
     ] {
         let record = record(name, &[]);
         let passed = (passes("RelayMapping", &record), passes("FanoutMapping", &record));

@@ -18,59 +18,65 @@ pub async fn sdk(system: &System) -> SdkConfig {
 
 /// The environment that the template gave a function.
 pub async fn environment(system: &System, function: &str) -> HashMap<String, String> {
-    let lambda = aws_sdk_lambda::Client::new(&sdk(system).await);
-    let name = deployed_name(system, function);
-    let configuration = lambda.get_function_configuration().function_name(name).send().await.unwrap();
-    configuration.environment.and_then(|environment| environment.variables).unwrap()
+    configuration(system, function).await.variables
 }
 
-fn deployed_name(system: &System, function: &str) -> String {
-    format!("{}-{function}", system.endpoints.stack_name)
-}
-
-async fn set_environment(system: &System, function: &str, variables: HashMap<String, String>) {
-    let lambda = aws_sdk_lambda::Client::new(&sdk(system).await);
-    let environment = Environment::builder().set_variables(Some(variables)).build();
-    let name = deployed_name(system, function);
-    lambda.update_function_configuration().function_name(name).environment(environment).send().await.unwrap();
-}
-
-/// A function has another environment until this goes, however the test ends.
-pub struct Changed {
+/// A function that is configured otherwise until this goes, however the test ends.
+pub struct Otherwise {
     system: &'static System,
-    function: &'static str,
-    before: Option<HashMap<String, String>>,
+    before: FunctionConfiguration,
 }
 
-impl Changed {
-    /// Gives one variable of a function another value.
-    pub async fn variable(system: &'static System, function: &'static str, name: &str, value: &str) -> Self {
-        let before = environment(system, function).await;
-        let mut variables = before.clone();
-        assert!(variables.insert(name.to_owned(), value.to_owned()).is_some(), "{function} knows no {name}");
-        let changed = Self { system, function, before: Some(before) };
-        set_environment(system, function, variables).await;
-        changed
+#[derive(Clone)]
+struct FunctionConfiguration {
+    name: String,
+    role: String,
+    variables: HashMap<String, String>,
+}
+
+impl Otherwise {
+    /// With another value of a variable.
+    pub async fn given(system: &'static System, function: &str, variable: &str, value: &str) -> Self {
+        let before = configuration(system, function).await;
+        let mut changed = before.clone();
+        let old = changed.variables.insert(variable.to_owned(), value.to_owned());
+        assert!(old.is_some(), "{function} has no {variable}");
+        configure(system, &changed).await;
+        Self { system, before }
     }
 
-    /// Puts it back.
-    pub async fn end(mut self) {
-        if let Some(before) = self.before.take() {
-            set_environment(self.system, self.function, before).await;
-        }
+    /// With the permissions of another function, and none of its own.
+    pub async fn acting_as(system: &'static System, function: &str, other: &str) -> Self {
+        let before = configuration(system, function).await;
+        let role = configuration(system, other).await.role;
+        configure(system, &FunctionConfiguration { role, ..before.clone() }).await;
+        Self { system, before }
     }
 }
 
-impl Drop for Changed {
-    /// The test has failed. Its runtime can't be waited on from here, so another one puts the environment back.
+impl Drop for Otherwise {
     fn drop(&mut self) {
-        if let Some(before) = self.before.take() {
-            let (system, function) = (self.system, self.function);
-            let put_back = move || {
-                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-                runtime.unwrap().block_on(set_environment(system, function, before));
-            };
-            let _ = std::thread::spawn(put_back).join();
-        }
+        // A destructor can't wait in the test's runtime, so it takes a thread and a runtime of its own.
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+                runtime.block_on(configure(self.system, &self.before));
+            });
+        });
     }
+}
+
+async fn configuration(system: &System, function: &str) -> FunctionConfiguration {
+    let lambda = aws_sdk_lambda::Client::new(&sdk(system).await);
+    let name = format!("{}-{function}", system.endpoints.stack_name);
+    let found = lambda.get_function_configuration().function_name(&name).send().await.unwrap();
+    let variables = found.environment.and_then(|environment| environment.variables).unwrap();
+    FunctionConfiguration { name, role: found.role.unwrap(), variables }
+}
+
+async fn configure(system: &System, to: &FunctionConfiguration) {
+    let lambda = aws_sdk_lambda::Client::new(&sdk(system).await);
+    let environment = Environment::builder().set_variables(Some(to.variables.clone())).build();
+    let update = lambda.update_function_configuration().function_name(&to.name);
+    update.role(&to.role).environment(environment).send().await.unwrap();
 }

@@ -9,6 +9,7 @@ mod aging;
 mod aws;
 mod broker;
 mod commands;
+mod dead_letters;
 mod faults;
 mod handlers;
 mod idempotency;

@@ -1,7 +1,7 @@
 //! Order by priority, on the real broker and through the real mappings.
 
 use crate::{
-    aws::Changed,
+    aws::Otherwise,
     support::{SOON, Without, alone, first_at},
 };
 use expedite_tests::http::Caller;
@@ -29,10 +29,10 @@ async fn preloaded_messages_come_out_by_priority() {
 async fn with_the_express_lane_off_high_ones_too() {
     let (system, _guard) = alone().await;
     let caller = system.caller("one-lane").unwrap();
-    let off = Changed::variable(system, "ingest", "EXPRESS_LANE", "off").await;
+    let off = Otherwise::given(system, "ingest", "EXPRESS_LANE", "off").await;
     let paused = Without::poller(system);
     let ids = preload(&caller).await;
-    off.end().await;
+    drop(off);
     paused.end();
     let messages = in_the_order_of_their_start(&caller, ids).await;
     let messages: Vec<_> = messages.iter().collect();

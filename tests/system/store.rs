@@ -16,5 +16,6 @@ async fn the_adapters_conform() {
     let tables = tables::create(&client, "-conformance").await.unwrap();
     let messages = MessagesTable::with_client(client.clone(), tables.messages, 1);
     conformance::messages(&messages, "emulator").await;
+    conformance::strays(&messages, async || messages.strays().await.unwrap()).await;
     conformance::connections(&ConnectionsTable::with_client(client, tables.connections), "emulator").await;
 }

@@ -19,7 +19,6 @@ use expedite::{
     ports::{Clock, Entropy, Key, MessageStore, StoreError},
 };
 use futures_util::{StreamExt, stream};
-use lambda_runtime::Context;
 use serde::Serialize;
 use serde_json::Value;
 use std::{cmp::Reverse, collections::HashMap, time::Duration};
@@ -95,11 +94,6 @@ enum Ended {
     Dropped,
     GivenBack,
     Unrecorded(StoreError),
-}
-
-/// When Lambda ends the call.
-pub fn time_limit(context: &Context) -> Timestamp {
-    Timestamp::from_millis(i64::try_from(context.deadline).unwrap_or(i64::MAX))
 }
 
 impl<S: MessageStore, H: Handler, C: Clock, E: Entropy> Process<S, H, C, E> {
@@ -187,7 +181,7 @@ impl<S: MessageStore, H: Handler, C: Clock, E: Entropy> Process<S, H, C, E> {
         };
         let verdict = self.handle(&message, envelope.payload).await;
         let now = self.clock.now();
-        let outcome = outcome(verdict, message.attempt, now, self.jitter());
+        let outcome = outcome(verdict, message.attempt, now, self.entropy.jitter());
         tracing::info!(id = %message.id, attempt = message.attempt, ?outcome, "attempt ended");
         match change(&self.store, *message, Event::Finished { owner, outcome }, now).await? {
             Changed::To(_) => Ok(Ended::Recorded),
@@ -212,11 +206,6 @@ impl<S: MessageStore, H: Handler, C: Clock, E: Entropy> Process<S, H, C, E> {
             Changed::To(_) => Ok(Ended::GivenBack),
             refused => Ok(dropped(&refused)),
         }
-    }
-
-    fn jitter(&self) -> u64 {
-        // The low half of the random bits.
-        (self.entropy.bits() & u128::from(u64::MAX)).try_into().unwrap_or_default()
     }
 }
 

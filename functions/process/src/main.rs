@@ -5,14 +5,14 @@ use expedite::{
         dynamodb::MessagesTable,
         lambda_handler::LambdaHandler,
         sdk_config,
-        system::{SystemClock, SystemEntropy},
+        system::{SystemClock, SystemEntropy, time_limit},
     },
     config,
     handler::Handler,
     telemetry,
 };
 use lambda_runtime::{Error, LambdaEvent, service_fn};
-use process::{DemoHandler, Limits, Process, time_limit};
+use process::{DemoHandler, Limits, Process};
 use serde_json::Value;
 
 #[tokio::main(flavor = "current_thread")]

@@ -14,7 +14,6 @@ use expedite::{
 };
 use futures_util::{StreamExt, stream};
 use handover::Owing;
-use lambda_runtime::Context;
 use serde::Serialize;
 use serde_json::Value;
 use std::time::Duration;
@@ -98,11 +97,6 @@ enum Fault {
     NoPayload,
 }
 
-/// When Lambda ends the call.
-pub fn time_limit(context: &Context) -> Timestamp {
-    Timestamp::from_millis(i64::try_from(context.deadline).unwrap_or(i64::MAX))
-}
-
 impl<S: MessageStore + DueIndex, B: Broker, C: Clock, E: Entropy> Relay<S, B, C, E> {
     /// Handles a batch of the stream, or sweeps where the event is anything else, as the schedule's is.
     ///
@@ -171,8 +165,7 @@ impl<S: MessageStore + DueIndex, B: Broker, C: Clock, E: Entropy> Relay<S, B, C,
     }
 
     async fn lapse(&self, message: Message, now: Timestamp) -> Result<Done, Fault> {
-        let jitter = (self.entropy.bits() & u128::from(u64::MAX)).try_into().unwrap_or_default();
-        let retry_at = now.plus(backoff(message.attempt, jitter));
+        let retry_at = now.plus(backoff(message.attempt, self.entropy.jitter()));
         self.apply(message, Event::LeaseLapsed { retry_at }, now, Done::Lapsed).await
     }
 

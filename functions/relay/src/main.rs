@@ -6,12 +6,12 @@ use expedite::{
         dynamodb::MessagesTable,
         sdk_config,
         secret::BrokerSecret,
-        system::{SystemClock, SystemEntropy},
+        system::{SystemClock, SystemEntropy, time_limit},
     },
     config, telemetry,
 };
 use lambda_runtime::{Error, LambdaEvent, service_fn};
-use relay::{Relay, time_limit};
+use relay::Relay;
 use serde_json::Value;
 
 #[tokio::main(flavor = "current_thread")]

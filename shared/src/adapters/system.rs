@@ -1,7 +1,8 @@
-//! The machine's clock and randomness.
+//! The machine's clock and randomness, and the end of a call by them.
 
 use crate::ports::{Clock, Entropy};
 use expedite_domain::Timestamp;
+use lambda_runtime::Context;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The machine's clock.
@@ -13,6 +14,11 @@ impl Clock for SystemClock {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
     }
+}
+
+/// When Lambda ends the call.
+pub fn time_limit(context: &Context) -> Timestamp {
+    Timestamp::from_millis(i64::try_from(context.deadline).unwrap_or(i64::MAX))
 }
 
 /// The operating system's randomness.

@@ -6,10 +6,12 @@
 mod broker;
 mod connections;
 mod messages;
+mod strays;
 
 pub use broker::broker;
 pub use connections::connections;
 pub use messages::messages;
+pub use strays::strays;
 
 use crate::payload::Payload;
 use expedite_domain::{MaxAttempts, MessageId, Priority, Submission, Tenant, Timestamp};

@@ -4,6 +4,7 @@ mod broker;
 mod connections;
 mod sources;
 mod store;
+mod strays;
 
 pub use broker::FakeBroker;
 pub use connections::{FakeConnections, FakePush};

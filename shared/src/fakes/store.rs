@@ -3,7 +3,7 @@ use crate::{
     payload::Payload,
     ports::{
         Created, DUE_SHARDS, DueIndex, DuePage, DuePosition, Key, KeyPage, MessageStore, Position, Replaced,
-        Standing, StateIndex, StatePage, StoreError, TenantIndex, is_indexed,
+        Standing, StateIndex, StatePage, StoreError, Stray, TenantIndex, is_indexed,
     },
 };
 use expedite_domain::{Message, State, Tenant, Timestamp};
@@ -12,11 +12,12 @@ use std::{cmp::Reverse, collections::BTreeMap, sync::Mutex};
 /// How many due messages one page has: few, so that tests see several pages.
 const DUE_PAGE: usize = 3;
 
-/// The messages, in memory.
+/// The messages and strays, in memory.
 #[derive(Debug, Default)]
 pub struct FakeStore {
     messages: Mutex<BTreeMap<Key, Message>>,
     payloads: Mutex<BTreeMap<Key, Payload>>,
+    pub(super) strays: Mutex<BTreeMap<String, Stray>>,
     /// What goes wrong with the calls to come.
     pub faults: Faults,
 }

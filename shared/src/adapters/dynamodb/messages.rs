@@ -43,9 +43,9 @@ const READ_ROUNDS: u32 = 5;
 /// `by_state` and `due`.
 #[derive(Clone, Debug)]
 pub struct MessagesTable {
-    client: Client,
-    table: String,
-    retention: Duration,
+    pub(super) client: Client,
+    pub(super) table: String,
+    pub(super) retention: Duration,
 }
 
 impl MessagesTable {

@@ -3,6 +3,7 @@
 mod connections;
 mod item;
 mod messages;
+mod strays;
 
 pub use connections::ConnectionsTable;
 pub use item::message_from;

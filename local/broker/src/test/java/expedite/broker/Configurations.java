@@ -19,6 +19,7 @@ final class Configurations {
         <!-- A comment, which has to survive as well. -->
         <destinations>
           <queue physicalName="jobs"/>
+          <queue physicalName="DLQ.jobs"/>
         </destinations>
         <destinationPolicy>
           <policyMap>
@@ -39,7 +40,9 @@ final class Configurations {
             <map>
               <authorizationMap>
                 <authorizationEntries>
+                  <authorizationEntry queue="&gt;" read="admins" write="admins" admin="admins"/>
                   <authorizationEntry queue="jobs" read="readers" write="writers" admin="admins"/>
+                  <authorizationEntry queue="DLQ.jobs" read="readers" write="admins" admin="admins"/>
                   <authorizationEntry topic="ActiveMQ.Advisory.&gt;" read="readers,writers"
                       write="readers,writers" admin="readers,writers"/>
                 </authorizationEntries>

@@ -2,6 +2,7 @@ package expedite.broker;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import java.nio.file.Path;
@@ -12,6 +13,8 @@ import javax.jms.JMSSecurityException;
 import javax.jms.Message;
 import javax.jms.Queue;
 import javax.jms.Session;
+import javax.jms.TextMessage;
+import org.apache.activemq.ActiveMQConnection;
 import org.apache.activemq.ActiveMQConnectionFactory;
 import org.apache.activemq.broker.BrokerFactory;
 import org.apache.activemq.broker.BrokerService;
@@ -105,6 +108,37 @@ class RunningBrokerTest {
       }
 
       assertEquals(3, dispatched());
+    }
+  }
+
+  /**
+   * What a mapping's client gives up on a dead-letter queue is not lost: the broker makes it a queue of its own, for which
+   * nobody needs a right. Lambda's client redelivers six times before; that changes nothing here but the time.
+   */
+  @Test
+  void keepsADeadLetterThatIsGivenUpInItsTurn() throws Exception {
+    try (var writer = connect("writer", "writer-password")) {
+      Session session = session(writer);
+      session.createProducer(JOBS).send(session.createTextMessage("kept"));
+    }
+
+    giveUp("jobs");
+    giveUp("DLQ.jobs");
+
+    assertEquals(0, broker.getDestination(new ActiveMQQueue("DLQ.jobs")).browse().length);
+    var kept = broker.getDestination(new ActiveMQQueue("DLQ.DLQ.jobs")).browse();
+    assertEquals(1, kept.length);
+    assertEquals("kept", ((TextMessage) kept[0]).getText());
+  }
+
+  private void giveUp(String queue) throws Exception {
+    try (var reader = connect("reader", "reader-password")) {
+      ((ActiveMQConnection) reader).getRedeliveryPolicy().setMaximumRedeliveries(0);
+      Session session = reader.createSession(true, Session.SESSION_TRANSACTED);
+      var consumer = session.createConsumer(new ActiveMQQueue(queue));
+      assertNotNull(consumer.receive(2_000), queue);
+      session.rollback();
+      assertNull(consumer.receive(500), queue);
     }
   }
 

@@ -16,6 +16,7 @@ pub mod change;
 pub mod config;
 pub mod envelope;
 pub mod handler;
+pub mod metrics;
 pub mod mq_event;
 pub mod payload;
 pub mod ports;

@@ -162,7 +162,7 @@ async fn without_the_broker_everything_stays_due() {
     rig.clock.advance(MINUTE);
     assert_eq!(rig.sweep().await, failed);
     rig.broker.set_down(false);
-    assert_eq!(rig.sweep().await, Report { handed_over: 1, ..Report::default() });
+    assert_eq!(rig.sweep().await, Report { handed_over: 1, late: 1, ..Report::default() });
     assert_eq!(rig.sweep().await, Report::default(), "done is done");
 }
 
@@ -190,14 +190,14 @@ async fn a_broker_that_fails_in_the_middle_of_a_page() {
         rig.put(Message::accept(Submission { priority, ..submission(&tenant("acme"), number) }, NOON));
     }
     rig.broker.set_room(2);
-    assert_eq!(rig.sweep().await, Report { handed_over: 2, failed: 1, ..Report::default() });
+    assert_eq!(rig.sweep().await, Report { handed_over: 2, late: 2, failed: 1, ..Report::default() });
     let sent: Vec<_> = rig.broker.sent().iter().map(|sent| sent.envelope.priority).collect();
     assert_eq!(sent, [Priority::High, Priority::Medium]);
     for (number, state) in numbers.into_iter().zip([State::Accepted, State::Queued, State::Queued]) {
         assert_eq!(rig.message(number).await.state, state, "message {number}");
     }
     rig.broker.set_down(false);
-    assert_eq!(rig.sweep().await, Report { handed_over: 1, ..Report::default() });
+    assert_eq!(rig.sweep().await, Report { handed_over: 1, late: 1, ..Report::default() });
 }
 
 /// An hour after noon: each kind of message that is due, what becomes of it, and with which delay it is handed over.
@@ -227,7 +227,7 @@ async fn the_sweep_sees_to_everything_that_is_due() {
     for (message, ..) in &table {
         rig.put(message.clone());
     }
-    let expected = Report { handed_over: 5, overdue: 1, lapsed: 2, expired: 1, ..Report::default() };
+    let expected = Report { handed_over: 5, late: 2, overdue: 1, lapsed: 2, expired: 1, ..Report::default() };
     assert_eq!(rig.sweep().await, expected);
     for (number, (before, state, delay)) in (1..).zip(table) {
         let after = rig.message(number).await;
@@ -262,7 +262,7 @@ async fn what_has_waited_too_long_is_raised() {
     }
     // The sweep finds what the stream did not bring, and what waits in its new class starts its wait anew.
     rig.clock.advance(MINUTE);
-    assert_eq!(rig.sweep().await, Report { handed_over: 2, ..Report::default() });
+    assert_eq!(rig.sweep().await, Report { handed_over: 2, late: 2, ..Report::default() });
     let sent = rig.broker.sent().into_iter().map(|sent| (sent.envelope.priority, sent.envelope.epoch));
     let mut sent: Vec<_> = sent.collect();
     sent.sort();
@@ -282,7 +282,7 @@ async fn the_sweep_pages_past_what_it_cannot_handle() {
             rig.store.lose_payload(&Key::of(&message));
         }
     }
-    assert_eq!(rig.sweep().await, Report { handed_over: 26, failed: 14, ..Report::default() });
+    assert_eq!(rig.sweep().await, Report { handed_over: 26, late: 26, failed: 14, ..Report::default() });
     let lost = rig.message(0).await;
     assert_eq!((lost.state, lost.version), (State::Accepted, 1), "it stays due, and is said every minute");
     assert_eq!(rig.sweep().await, Report { failed: 14, ..Report::default() });
@@ -298,7 +298,7 @@ async fn the_sweep_passes_over_what_is_no_message() {
     let relay =
         Relay { store, broker: &rig.broker, clock: &rig.clock, entropy: &rig.entropy, aging: Aging::OFF };
     let report = relay.run(event("schedule/sweep"), rig.clock.now().plus(MINUTE)).await.unwrap();
-    let expected = Report { handed_over: 1, unreadable: 1, failed: 1, ..Report::default() };
+    let expected = Report { handed_over: 1, late: 1, unreadable: 1, failed: 1, ..Report::default() };
     assert_eq!(report, expected, "one names no message, and one can't be read");
 }
 
@@ -315,7 +315,8 @@ async fn a_sweep_starts_no_page_that_it_has_no_time_for() {
         let rig = Rig::at(NOON.plus(HOUR));
         rig.put(accepted(1, NOON));
         let report = rig.run_within(event("schedule/sweep"), Duration::from_secs(seconds)).await.unwrap();
-        let expected = Report { handed_over, cut_short: handed_over == 0, ..Report::default() };
+        let expected =
+            Report { handed_over, late: handed_over, cut_short: handed_over == 0, ..Report::default() };
         assert_eq!(report, expected, "{seconds} s");
     }
 }

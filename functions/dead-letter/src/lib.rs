@@ -10,6 +10,7 @@ use expedite::{
     change::{Changed, change},
     domain::{Event, Message, Refused, State, Timestamp, backoff},
     envelope::Envelope,
+    metrics::{self, Metric},
     mq_event::{Delivery, NotABatch, deliveries},
     ports::{Clock, Entropy, Key, MessageStore, StoreError, Stray, Strays},
 };
@@ -112,6 +113,12 @@ impl<S: MessageStore + Strays, C: Clock, E: Entropy> DeadLetter<S, C, E> {
             open = deliveries;
         }
         tracing::info!(?report, "batch");
+        let counts = [
+            (Metric::DeadLetters, report.counted),
+            (Metric::Strays, report.strays),
+            (Metric::MessagesExpired, report.expired),
+        ];
+        metrics::count("dead-letter", self.clock.now(), &counts);
         Ok(report)
     }
 

@@ -15,6 +15,7 @@ use expedite::{
     domain::{Event, Lease, Message, Owner, Refused, Timestamp},
     envelope::Envelope,
     handler::Handler,
+    metrics::{self, Metric},
     mq_event::{Delivery, NotABatch, deliveries},
     ports::{Clock, Entropy, Key, MessageStore, StoreError},
 };
@@ -130,6 +131,7 @@ impl<S: MessageStore, H: Handler, C: Clock, E: Entropy> Process<S, H, C, E> {
             }
         }
         tracing::info!(?report, "batch");
+        metrics::count("process", self.clock.now(), &[(Metric::MessagesExpired, report.expired)]);
         match first_error {
             Some(error) if report.recorded + report.expired + report.dropped + report.given_back == 0 => {
                 Err(BatchError::NothingRecorded(error))

@@ -10,6 +10,7 @@ use expedite::{
     adapters::stream::changes,
     change::{Changed, change},
     domain::{Aging, Event, Message, MessageId, Owed, Priority, Timestamp, backoff, owed},
+    metrics::{self, Metric},
     ports::{Broker, Clock, DueIndex, Entropy, MessageStore, SendError, StoreError},
 };
 use futures_util::{StreamExt, stream};
@@ -40,6 +41,8 @@ pub struct Relay<S, B, C, E> {
 pub struct Report {
     /// Given to the broker.
     pub handed_over: usize,
+    /// Of these, those that their sender or the stream should have brought there.
+    pub late: usize,
     /// Of these, those that the broker had not delivered in time and got once more.
     pub overdue: usize,
     /// Attempts that ended without an outcome and were counted as failed.
@@ -59,9 +62,24 @@ pub struct Report {
 }
 
 impl Report {
+    /// What nobody did in time, and was found.
+    const fn counts(&self) -> [(Metric, usize); 5] {
+        [
+            (Metric::HandoversOverdue, self.late),
+            (Metric::DeliveriesOverdue, self.overdue),
+            (Metric::LeasesLapsed, self.lapsed),
+            (Metric::MessagesAged, self.raised),
+            (Metric::MessagesExpired, self.expired),
+        ]
+    }
+
     fn count(&mut self, done: Done) {
         match done {
             Done::HandedOver => self.handed_over += 1,
+            Done::Late => {
+                self.handed_over += 1;
+                self.late += 1;
+            }
             Done::Overdue => {
                 self.handed_over += 1;
                 self.overdue += 1;
@@ -78,6 +96,7 @@ impl Report {
 /// What became of one message.
 enum Done {
     HandedOver,
+    Late,
     Overdue,
     Lapsed,
     Raised,
@@ -108,6 +127,7 @@ impl<S: MessageStore + DueIndex, B: Broker, C: Clock, E: Entropy> Relay<S, B, C,
             Err(_) => self.sweep(ends_at).await?,
         };
         tracing::info!(?report, "relayed");
+        metrics::count("relay", self.clock.now(), &report.counts());
         Ok(report)
     }
 
@@ -133,7 +153,10 @@ impl<S: MessageStore + DueIndex, B: Broker, C: Clock, E: Entropy> Relay<S, B, C,
         let (mut owing, mut others) = (Vec::new(), Vec::new());
         for message in messages {
             match owed(&message, &self.aging, now) {
-                Owed::HandOver { delay } => owing.push(Owing { message, delay, done: Done::HandedOver }),
+                Owed::HandOver { delay, late } => {
+                    let done = if late { Done::Late } else { Done::HandedOver };
+                    owing.push(Owing { message, delay, done });
+                }
                 Owed::HandOverAgain => {
                     owing.push(Owing { message, delay: Duration::ZERO, done: Done::Overdue });
                 }

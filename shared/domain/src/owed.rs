@@ -15,6 +15,8 @@ pub enum Owed {
     HandOver {
         /// From now; zero means at once.
         delay: Duration,
+        /// Whether its sender, or the stream, should have brought it there before.
+        late: bool,
     },
     /// Give it to the broker once more: what the broker had was not delivered in time.
     HandOverAgain,
@@ -51,7 +53,9 @@ pub fn owed(message: &Message, aging: &Aging, now: Timestamp) -> Owed {
             if ingest_is_at_it {
                 Owed::Later(due)
             } else if within_window(message.deliver_at, now) {
-                Owed::HandOver { delay: now.until(message.deliver_at) }
+                // What waits for its window to open is due then, and later by its grace alone.
+                let late = due <= now && due > message.deliver_at.minus(HANDOVER_WINDOW);
+                Owed::HandOver { delay: now.until(message.deliver_at), late }
             } else {
                 Owed::Later(no_later(message.deliver_at.minus(HANDOVER_WINDOW), message.open_end()))
             }

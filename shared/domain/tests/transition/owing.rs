@@ -14,7 +14,11 @@ fn check(message: &Message, now: Timestamp, expected: Owed) {
 }
 
 fn hand_over(seconds: u64) -> Owed {
-    Owed::HandOver { delay: Duration::from_secs(seconds) }
+    Owed::HandOver { delay: Duration::from_secs(seconds), late: false }
+}
+
+fn late(seconds: u64) -> Owed {
+    Owed::HandOver { delay: Duration::from_secs(seconds), late: true }
 }
 
 fn accept(at: Timestamp) -> Message {
@@ -24,9 +28,11 @@ fn accept(at: Timestamp) -> Message {
 #[test]
 fn ingest_has_its_time_before_the_relay_steps_in() {
     check(&sample::accepted(), NOON, Owed::Later(seconds(30)));
-    check(&sample::accepted(), seconds(30), hand_over(0));
+    check(&sample::accepted(), seconds(30), late(0));
     check(&sample::left_to_the_relay(), NOON, hand_over(0));
-    check(&accept(seconds(60)), seconds(30), hand_over(30));
+    check(&accept(seconds(60)), seconds(30), late(30));
+    check(&sample::left_to_the_relay(), seconds(29), hand_over(0));
+    check(&sample::left_to_the_relay(), seconds(30), late(0));
 }
 
 #[test]
@@ -101,7 +107,7 @@ fn what_was_never_started_expires_at_its_end() {
     let running = then(&queued, claimed(&queued, NOON), NOON);
     check(&running, end, Owed::Lapsed);
     let retrying = then(&running, finished(retry(end)), NOON);
-    check(&retrying, end, hand_over(0));
+    check(&retrying, end, late(0));
     let snoozed = then(&running, finished(snooze(seconds(3600))), NOON);
     check(&snoozed, NOON, Owed::Later(end));
     check(&snoozed, end, Owed::Expire);

@@ -100,6 +100,21 @@ impl Problem {
         self.status
     }
 
+    /// The status in words.
+    pub const fn title(&self) -> &'static str {
+        self.title
+    }
+
+    /// What happened, and what to do.
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    /// The fields that are wrong.
+    pub fn errors(&self) -> &[FieldError] {
+        &self.errors
+    }
+
     /// The answer.
     pub fn into_response(self) -> Response<Body> {
         let mut response = respond(self.status, "application/problem+json", &self);

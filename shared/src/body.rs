@@ -13,11 +13,50 @@ use serde::{
 use serde_json::value::RawValue;
 use std::{collections::BTreeMap, fmt, ops::RangeInclusive, str::FromStr};
 
+/// The body of a request that brings JSON.
+///
+/// # Errors
+/// 415 for another content type, 413 beyond `limit` bytes.
+pub fn json(request: &Request, limit: usize) -> Result<&[u8], Problem> {
+    check_content_type(request)?;
+    let body: &[u8] = request.body().as_ref();
+    check_size(body, limit)?;
+    Ok(body)
+}
+
+/// Refuses what is larger than `limit` bytes.
+///
+/// # Errors
+/// 413.
+pub fn check_size(body: &[u8], limit: usize) -> Result<(), Problem> {
+    if body.len() <= limit {
+        return Ok(());
+    }
+    Err(Problem::too_large("body", format!("The body has {} bytes; {limit} are allowed.", body.len())))
+}
+
+fn check_content_type(request: &Request) -> Result<(), Problem> {
+    let given =
+        request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let mut parts = given.split(';').map(str::trim);
+    let json = parts.next().is_some_and(|essence| essence.eq_ignore_ascii_case("application/json"));
+    let utf8 = parts.filter_map(|parameter| parameter.split_once('=')).all(|(name, value)| {
+        !name.trim().eq_ignore_ascii_case("charset")
+            || value.trim().trim_matches('"').eq_ignore_ascii_case("utf-8")
+    });
+    if json && utf8 {
+        Ok(())
+    } else {
+        Err(Problem::unsupported_media_type("The body must be application/json in UTF-8."))
+    }
+}
+
 /// The members of a JSON object that were not taken yet, and what was wrong with those that were.
 #[derive(Debug, Default)]
 pub struct Fields {
     members: BTreeMap<String, Box<RawValue>>,
-    errors: Vec<FieldError>,
+    /// What was wrong so far.
+    pub errors: Vec<FieldError>,
 }
 
 impl Fields {
@@ -26,22 +65,17 @@ impl Fields {
     /// # Errors
     /// 415, 413 or 400.
     pub fn of(request: &Request, limit: usize) -> Result<Self, Problem> {
-        check_content_type(request)?;
-        let body: &[u8] = request.body().as_ref();
-        if body.len() > limit {
-            let detail = format!("The body has {} bytes; {limit} are allowed.", body.len());
-            return Err(Problem::too_large("body", detail));
-        }
-        Self::read(body).map_err(|error| Problem::invalid(vec![FieldError::new("body", error)]))
+        Self::read(json(request, limit)?)
     }
 
-    /// The members of a JSON object.
+    /// Reads a JSON object.
     ///
     /// # Errors
-    /// A sentence that can follow the name of what was read.
-    pub fn read(json: &[u8]) -> Result<Self, String> {
-        let Members(members) =
-            serde_json::from_slice(json).map_err(|error| format!("must be a JSON object: {error}"))?;
+    /// 400: it is something else.
+    pub fn read(json: &[u8]) -> Result<Self, Problem> {
+        let Members(members) = serde_json::from_slice(json).map_err(|error| {
+            Problem::invalid(vec![FieldError::new("body", format!("must be a JSON object: {error}"))])
+        })?;
         Ok(Self { members, errors: Vec::new() })
     }
 
@@ -56,27 +90,32 @@ impl Fields {
         None
     }
 
-    /// Takes a member out, in its own letters.
+    /// Takes a field out of the object, in its own letters.
     pub fn raw(&mut self, field: &str) -> Option<Box<RawValue>> {
         self.members.remove(field)
     }
 
-    /// Takes a member out. None where it is missing, and where it is wrong, which is noted.
+    /// Takes a field out of the object. None where it is missing, and where it is wrong, which is noted.
     pub fn take<T: DeserializeOwned>(&mut self, field: &str, must: &str) -> Option<T> {
-        let raw = self.members.remove(field)?;
+        let raw = self.raw(field)?;
         match serde_json::from_str(raw.get()) {
             Ok(value) => Some(value),
             Err(_) => self.fail(field, must),
         }
     }
 
-    /// Takes a string out and reads it as something.
+    /// Takes a string out of the object and reads it as something.
     pub fn text<T: FromStr<Err: fmt::Display>>(&mut self, field: &str) -> Option<T> {
         let text: String = self.take(field, "must be a string")?;
         match text.parse() {
             Ok(value) => Some(value),
             Err(error) => self.fail(field, error),
         }
+    }
+
+    /// The same for a field that must be there.
+    pub fn required_text<T: FromStr<Err: fmt::Display>>(&mut self, field: &str) -> Option<T> {
+        if self.has(field) { self.text(field) } else { self.fail(field, "is missing") }
     }
 
     /// Takes a whole number out.
@@ -96,28 +135,17 @@ impl Fields {
     /// Everything was taken: what is left is none of `known`, the names with commas between them.
     ///
     /// # Errors
-    /// Everything that was wrong.
-    pub fn end(mut self, known: &str) -> Result<(), Vec<FieldError>> {
+    /// 400 with everything that was wrong.
+    pub fn end(mut self, known: &str) -> Result<(), Problem> {
+        self.refuse_unknown(known);
+        if self.errors.is_empty() { Ok(()) } else { Err(Problem::invalid(self.errors)) }
+    }
+
+    /// Notes what is left in the object: it is none of the `known` fields.
+    pub fn refuse_unknown(&mut self, known: &str) {
         for name in std::mem::take(&mut self.members).into_keys() {
             self.fail::<()>(&name, format!("is not a field; there are {known}"));
         }
-        if self.errors.is_empty() { Ok(()) } else { Err(self.errors) }
-    }
-}
-
-fn check_content_type(request: &Request) -> Result<(), Problem> {
-    let given =
-        request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let mut parts = given.split(';').map(str::trim);
-    let json = parts.next().is_some_and(|essence| essence.eq_ignore_ascii_case("application/json"));
-    let utf8 = parts.filter_map(|parameter| parameter.split_once('=')).all(|(name, value)| {
-        !name.trim().eq_ignore_ascii_case("charset")
-            || value.trim().trim_matches('"').eq_ignore_ascii_case("utf-8")
-    });
-    if json && utf8 {
-        Ok(())
-    } else {
-        Err(Problem::unsupported_media_type("The body must be application/json in UTF-8."))
     }
 }
 

@@ -62,7 +62,7 @@ impl Problem {
 
     /// 403: the token lacks the scope that the value of this field needs.
     pub fn lacks_scope(field: &str, scope: &str) -> Self {
-        let detail = format!("The token lacks the scope {scope}. Nothing was stored.");
+        let detail = format!("The token lacks the scope {scope}. Nothing was stored or changed.");
         let errors = vec![FieldError::new(field, format!("needs the scope {scope}"))];
         Self { errors, ..Self::forbidden(detail) }
     }
@@ -70,12 +70,6 @@ impl Problem {
     /// 404: no such thing, or somebody else's.
     pub fn not_found(detail: impl Into<String>) -> Self {
         Self::new(404, "Not Found", detail)
-    }
-
-    /// 403: the token lacks a scope that this field's value asks for.
-    pub fn forbidden_value(field: &str, scope: &str) -> Self {
-        let errors = vec![FieldError::new(field, format!("needs a token with the scope {scope}"))];
-        Self { errors, ..Self::forbidden("The token does not allow this. Nothing was stored or changed.") }
     }
 
     /// 409: the message is in a state in which this can't be done to it. The answer names it.
@@ -113,6 +107,21 @@ impl Problem {
     /// The status code.
     pub const fn status(&self) -> u16 {
         self.status
+    }
+
+    /// The status in words.
+    pub const fn title(&self) -> &'static str {
+        self.title
+    }
+
+    /// What happened, and what to do.
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    /// The fields that are wrong.
+    pub fn errors(&self) -> &[FieldError] {
+        &self.errors
     }
 
     /// The answer.

@@ -29,7 +29,7 @@ impl<M: MessageStore + TenantIndex + StateIndex, T: Tickets, C: Clock, E: Entrop
         }
         let priority = fields.text::<Priority>("priority");
         let deliver_at = self.time(&mut fields);
-        fields.end("priority, deliver_at").map_err(Problem::invalid)?;
+        fields.end("priority, deliver_at")?;
         self.may_be(request, priority)?;
         let message = self.find(request, tenant).await?;
         self.may_command(request, &message)?;
@@ -45,7 +45,7 @@ impl<M: MessageStore + TenantIndex + StateIndex, T: Tickets, C: Clock, E: Entrop
         let mut fields =
             if request.body().is_empty() { Fields::default() } else { Fields::of(request, BODY_LIMIT)? };
         let priority = fields.text::<Priority>("priority");
-        fields.end("priority").map_err(Problem::invalid)?;
+        fields.end("priority")?;
         self.may_be(request, priority)?;
         let message = self.find(request, tenant).await?;
         self.may_command(request, &message)?;
@@ -83,7 +83,7 @@ impl<M: MessageStore + TenantIndex + StateIndex, T: Tickets, C: Clock, E: Entrop
     pub(crate) fn may_be(&self, request: &Request, priority: Option<Priority>) -> Result<(), Problem> {
         let scope = &self.scopes.high_priority;
         if priority == Some(Priority::High) && !caller::has_scope(request, scope) {
-            return Err(Problem::forbidden_value("priority", scope));
+            return Err(Problem::lacks_scope("priority", scope));
         }
         Ok(())
     }

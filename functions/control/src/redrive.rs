@@ -168,7 +168,7 @@ impl Wanted {
             }),
             dry_run: fields.take("dry_run", "must be true or false").unwrap_or_default(),
         };
-        fields.end(FIELDS).map_err(Problem::invalid)?;
+        fields.end(FIELDS)?;
         Ok(wanted)
     }
 

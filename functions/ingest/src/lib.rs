@@ -1,25 +1,28 @@
-//! Takes a message: validates it, stores it, hands it to the broker, answers 202.
+//! Takes messages: validates them, stores them, hands them to the broker, answers.
 //!
-//! Once the message is stored it can't get lost any more: a hand-over that fails, or that nobody survives to make, is
-//! the relay's.
+//! Once a message is stored it can't get lost any more: a hand-over that fails, or that nobody survives to make, is the
+//! relay's.
 
+mod batch;
+mod key;
 mod submission;
 
 use expedite::{
-    caller,
+    body, caller,
     change::{Changed, change},
     domain::{Aging, Event, Handover, Message},
     envelope::Envelope,
     payload::Payload,
-    ports::{Broker, Clock, Created, Entropy, MessageStore},
+    ports::{Broker, Clock, Created, Entropy, MessageStore, SendError},
     problem::{Problem, json},
     view::MessageView,
 };
+use key::IdempotencyKey;
 use lambda_http::{
     Body, Request, Response,
     http::{HeaderValue, header},
 };
-use submission::Submitter;
+use submission::{Arrival, MESSAGE_LIMIT, Submitter};
 
 /// The use case and the ports it stands on.
 pub struct Ingest<S, B, C, E> {
@@ -39,33 +42,26 @@ pub struct Ingest<S, B, C, E> {
     pub high_priority_scope: String,
 }
 
+/// A message that was not refused.
+enum Taken {
+    /// It is stored, and its hand-over is still to be made.
+    New(Box<Message>, Payload),
+    /// It was stored by an earlier request with the same key.
+    Before(Box<Message>),
+}
+
 impl<S: MessageStore, B: Broker, C: Clock, E: Entropy> Ingest<S, B, C, E> {
-    /// `POST /v1/messages`.
+    /// Answers every route of this function.
     pub async fn handle(&self, request: &Request) -> Response<Body> {
-        self.submit(request).await.unwrap_or_else(Problem::into_response)
+        self.dispatch(request).await.unwrap_or_else(Problem::into_response)
     }
 
-    async fn submit(&self, request: &Request) -> Result<Response<Body>, Problem> {
+    async fn dispatch(&self, request: &Request) -> Result<Response<Body>, Problem> {
         let submitter = self.submitter(request)?;
-        let now = self.clock.now();
-        let (submission, payload) = submission::read(request, submitter, now, &self.entropy)?;
-        let message = Message::accept(submission, now);
-        let created = self.store.create(&message, &payload).await.map_err(|error| {
-            tracing::error!(%error, "a message could not be stored");
-            Problem::unavailable(
-                "The message could not be stored. Send it again, with the same Idempotency-Key if it has one.",
-            )
-        })?;
-        match created {
-            Created::New => {
-                let message = self.hand_over(message, payload).await;
-                tracing::info!(id = %message.id, priority = %message.priority, state = %message.state, "accepted");
-                Ok(self.answer(202, &message))
-            }
-            Created::Exists(first) if first.fingerprint == message.fingerprint => {
-                Ok(self.answer(200, &first))
-            }
-            Created::Exists(_) => Err(Problem::key_reused()),
+        match caller::route(request).as_deref() {
+            Some("POST /v1/messages") => self.submit(request, &submitter).await,
+            Some("POST /v1/messages/batch") => self.submit_batch(request, &submitter).await,
+            _ => Err(Problem::not_found("There is no such route.")),
         }
     }
 
@@ -78,14 +74,47 @@ impl<S: MessageStore, B: Broker, C: Clock, E: Entropy> Ingest<S, B, C, E> {
         })
     }
 
+    async fn submit(&self, request: &Request, submitter: &Submitter<'_>) -> Result<Response<Body>, Problem> {
+        let body = body::json(request, MESSAGE_LIMIT)?;
+        let arrival = Arrival::Alone(IdempotencyKey::of(request));
+        let now = self.clock.now();
+        let (submission, payload) = submission::read(body, arrival, submitter, now, &self.entropy)?;
+        match self.store(Message::accept(submission, now), payload).await? {
+            Taken::New(message, payload) => {
+                let message = self.hand_over(*message, payload).await;
+                tracing::info!(id = %message.id, priority = %message.priority, state = %message.state, "accepted");
+                Ok(self.answer(202, &message))
+            }
+            Taken::Before(first) => Ok(self.answer(200, &first)),
+        }
+    }
+
+    async fn store(&self, message: Message, payload: Payload) -> Result<Taken, Problem> {
+        let created = self.store.create(&message, &payload).await.map_err(|error| {
+            tracing::error!(%error, "a message could not be stored");
+            not_stored()
+        })?;
+        match created {
+            Created::New => Ok(Taken::New(Box::new(message), payload)),
+            Created::Exists(first) if first.fingerprint == message.fingerprint => Ok(Taken::Before(first)),
+            Created::Exists(_) => Err(Problem::key_reused()),
+        }
+    }
+
     /// Hands the message over where that is for `ingest` to do, and returns it as it stands then.
     async fn hand_over(&self, message: Message, payload: Payload) -> Message {
         if message.handover != Some(Handover::Ingest) {
             return message;
         }
-        let epoch = message.epoch;
         let delay = self.clock.now().until(message.deliver_at);
-        let event = match self.broker.send(&Envelope::of(&message, payload), delay).await {
+        let sent = self.broker.send(&Envelope::of(&message, payload), delay).await;
+        self.mark(message, sent).await
+    }
+
+    /// Writes down what came of a hand-over, and returns the message as it stands then.
+    async fn mark(&self, message: Message, sent: Result<(), SendError>) -> Message {
+        let epoch = message.epoch;
+        let event = match sent {
             Ok(()) => Event::HandedOver { epoch, raise: self.aging.raise(message.priority) },
             Err(error) => {
                 tracing::warn!(id = %message.id, %error, "the hand-over failed and is left to the relay");
@@ -110,4 +139,11 @@ impl<S: MessageStore, B: Broker, C: Clock, E: Entropy> Ingest<S, B, C, E> {
         }
         response
     }
+}
+
+/// Whether it was is not known: the answer may have got lost.
+fn not_stored() -> Problem {
+    Problem::unavailable(
+        "The message could not be stored. Send it again, with the same Idempotency-Key if it has one.",
+    )
 }

@@ -33,6 +33,11 @@ impl FakeStore {
         messages.values().cloned().collect::<Vec<_>>().remove(0)
     }
 
+    /// All messages, by their keys.
+    pub fn all(&self) -> Vec<Message> {
+        locked(&self.messages).values().cloned().collect()
+    }
+
     /// How many messages there are.
     pub fn len(&self) -> usize {
         locked(&self.messages).len()

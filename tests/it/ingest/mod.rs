@@ -1,5 +1,6 @@
-//! `POST /v1/messages`.
+//! `POST /v1/messages` and its batch.
 
+mod batch;
 mod callers;
 mod refusing;
 mod submitting;

@@ -1,9 +1,10 @@
-//! What the system tests and the demo need to use a running system as its callers do: an HTTP client, a WebSocket
-//! client, and the launcher that starts a whole system and ends it with the process.
+//! What the system tests, the model and the demo share: an HTTP client and a WebSocket client to use a running system as
+//! its callers do, the launcher that starts a whole system and ends it with the process, and the ledger of what became of it.
 
 pub mod chart;
 pub mod http;
 pub mod launcher;
+pub mod ledger;
 pub mod socket;
 pub mod tables;
 pub mod template;

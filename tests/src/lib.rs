@@ -5,6 +5,7 @@ pub mod chart;
 pub mod http;
 pub mod launcher;
 pub mod ledger;
+pub mod load;
 pub mod socket;
 pub mod tables;
 pub mod template;

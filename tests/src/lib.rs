@@ -1,6 +1,7 @@
 //! What the system tests, the model and the demo share: an HTTP client and a WebSocket client to use a running system as
 //! its callers do, the launcher that starts a whole system and ends it with the process, and the ledger of what became of it.
 
+pub mod chaos;
 pub mod chart;
 pub mod http;
 pub mod launcher;

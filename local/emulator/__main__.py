@@ -1,11 +1,11 @@
-"""Starts MiniStack with its gaps closed."""
+"""Starts MiniStack with its gaps closed and faults to order."""
 
 import os
 from importlib.metadata import version
 
 from ministack.app import main
 
-from emulator import gaps
+from emulator import faults, gaps
 
 
 def start() -> None:
@@ -13,6 +13,7 @@ def start() -> None:
     if found != gaps.MINISTACK_VERSION:
         raise SystemExit(f"the gaps are those of MiniStack {gaps.MINISTACK_VERSION}, not of {found}")
     gaps.close_all(leave_open=[name for name in os.environ.get("EXPEDITE_WITHOUT", "").split(",") if name])
+    faults.install()
     main()
 
 

@@ -9,6 +9,7 @@ import select
 import sys
 from collections.abc import Callable, Iterator
 
+from expedite_local import faults, mappings
 from expedite_local.broker import Broker
 from expedite_local.failure import Failure
 from expedite_local.poller import Poller
@@ -33,19 +34,26 @@ def answer(value: dict) -> None:
 
 def _obey(system: System, words: list[str], changed: Callable[[], None]) -> dict:
     try:
-        result = _orders(system).get(tuple(words[:2]))
-        if words[0] == "token" and len(words) == 2:
-            return {"ok": True, "token": system.token(words[1])}
-        if result is None or len(words) != 2:
-            return {"ok": False, "error": f"no such order: {' '.join(words)}"}
-        result()
-        changed()
-        return {"ok": True, "pids": system.endpoints()["pids"]}
+        match words:
+            case ["token", name]:
+                return {"ok": True, "token": system.token(name)}
+            case ["fault", "clear"]:
+                return {"ok": True, "hits": faults.clear(system.aws())}
+            case ["fault", kind, target, count]:
+                return {"ok": True, "hits": faults.order(system.aws(), kind, target, count)}
+            case ["mapping", "off" | "on" as to, name] if system.poller is not None:
+                mappings.switch(system.aws(), system.poller, name, on=to == "on")
+                return {"ok": True}
+            case [part, order] if (part, order) in _orders(system):
+                _orders(system)[part, order]()
+                changed()
+                return {"ok": True, "pids": system.endpoints()["pids"]}
+        return {"ok": False, "error": f"no such order: {' '.join(words)}"}
     except Failure as failure:
         return {"ok": False, "error": str(failure)}
 
 
-def _orders(system: System) -> dict[tuple[str, ...], Callable[[], None]]:
+def _orders(system: System) -> dict[tuple[str, str], Callable[[], None]]:
     broker, poller = system.broker, system.poller
     if broker is None or poller is None:
         return {}

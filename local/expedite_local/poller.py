@@ -39,8 +39,20 @@ class Poller:
         if self.part is not None:
             self.part.stop()
 
+    def says_of(self, mapping: str) -> int:
+        """How often it has said that it begins or ceases to poll this mapping."""
+        return self._said(f"POLLING {mapping}") + self._said(f"DETACHED {mapping}")
+
+    def wait_until_it_says_more_of(self, mapping: str, before: int) -> None:
+        """Waits until a change of the mapping has an effect; a poller that is stopped has none to wait for."""
+        if self.part is not None and self.part.ended() is None:
+            wait_until(lambda: self.says_of(mapping) > before, self.part, _START_TIMEOUT, "The mapping's change")
+
     def _polls(self) -> int:
-        """How often it has said that it polls a mapping."""
+        return self._said("POLLING ")
+
+    def _said(self, words: str) -> int:
+        """How many lines of its log begin like that."""
         if not self._log.exists():
             return 0
-        return sum(line.startswith("POLLING ") for line in self._log.read_text(errors="replace").splitlines())
+        return sum(line.startswith(words) for line in self._log.read_text(errors="replace").splitlines())

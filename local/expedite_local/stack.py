@@ -56,6 +56,8 @@ def start_deploying(state: State, aws: Aws, template: Path, values: dict[str, st
         command += ["--parameter-overrides", *(f"{name}={_quoted(value)}" for name, value in values.items())]
     environment = aws.environment() | {
         "HOME": str(home),
+        # It leaves what it packages from behind.
+        "TMPDIR": str(home),
         "PATH": f"{_TOOLS}{os.pathsep}{os.environ['PATH']}",
         "SAM_CLI_TELEMETRY": "0",
         # Seconds between two looks at the stack; AWS would be asked less often.

@@ -124,6 +124,10 @@ class System:
             raise Failure("The stack has no user pool of its own; its tokens come from the issuer that it was given.")
         return tokens.issue(self._aws, self._outputs["UserPoolId"], self._outputs["UserPoolClientId"], name)
 
+    def aws(self) -> Aws:
+        assert self._aws is not None
+        return self._aws
+
     def check(self) -> None:
         """Fails if the emulator has ended. The broker and the poller may be down: that can be an order."""
         assert self._emulator is not None

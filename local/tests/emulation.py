@@ -128,7 +128,7 @@ def started(without: str = "") -> Iterator[Emulator]:
 
 
 @functools.cache
-def _with_all_gaps_closed() -> Emulator:
+def with_all_gaps_closed() -> Emulator:
     """One for all tests: it takes a second to start."""
     stack = contextlib.ExitStack()
     atexit.register(stack.close)
@@ -143,7 +143,7 @@ def shows(gap: str, without: str) -> Callable:
         @functools.wraps(check)
         def test(self: unittest.TestCase) -> None:
             with self.subTest("closed"):
-                check(self, _with_all_gaps_closed())
+                check(self, with_all_gaps_closed())
             with (
                 self.subTest("left open"),
                 started(without=gap) as lacking,

@@ -66,6 +66,13 @@ class RunningSystem(unittest.TestCase):
     def test_a_busy_port_is_left_to_its_owner(self) -> None:
         self.assertNotEqual(urlsplit(self.endpoints["aws_endpoint_url"]).port, 4566)
 
+    def test_what_it_leaves_behind_is_in_its_folder(self) -> None:
+        state = self.folder / "state"
+        self.assertTrue(list((state / "sam").glob("tmp*")), "sam deploy leaves folders of the functions")
+        for process in self.endpoints["pids"]["emulator"], _child(self.endpoints["pids"]["emulator"]):
+            environment = Path(f"/proc/{process}/environ").read_bytes().split(b"\0")
+            self.assertIn(f"TMPDIR={state / 'emulator'}".encode(), environment)
+
     def test_a_token_opens_the_api(self) -> None:
         self.assertEqual(self._status(None), 401)
         for _ in range(2):  # the caller is made once and signs in again
@@ -98,8 +105,39 @@ class RunningSystem(unittest.TestCase):
         self.assertNotIn("poller", self.launcher.order("poller stop")["pids"])
         self.assertIn("poller", self.launcher.order("poller start")["pids"])
 
+    def test_a_mapping_can_be_switched_off_and_on(self) -> None:
+        log = self.folder / "state" / "logs" / "poller.log"
+        for to, said in (("off", "DETACHED"), ("on", "POLLING")):
+            before = log.read_text().count(said)
+            self.assertTrue(self.launcher.order(f"mapping {to} work")["ok"])
+            self.assertEqual(log.read_text().count(said), before + 1)
+            self.assertTrue(self.launcher.order(f"mapping {to} work")["ok"], "a second time it is nothing to wait for")
+
+    def test_a_mapping_of_a_poller_that_is_stopped_can_be_switched(self) -> None:
+        self.launcher.order("poller stop")
+        self.assertTrue(self.launcher.order("mapping off work")["ok"])
+        self.assertTrue(self.launcher.order("mapping on work")["ok"])
+        self.launcher.order("poller start")
+
+    def test_faults_can_be_ordered(self) -> None:
+        invoke = Aws(self.endpoints["aws_endpoint_url"]).client("lambda").invoke
+        self.assertEqual(self.launcher.order("fault fail work 1"), {"ok": True, "hits": {"fail work": 0}})
+        self.assertIn("FunctionError", invoke(FunctionName="work", Payload=b"{}"))
+        self.assertEqual(self.launcher.order("fault clear"), {"ok": True, "hits": {"fail work": 1}})
+        self.assertNotIn("FunctionError", invoke(FunctionName="work", Payload=b"{}"))
+
     def test_an_unknown_order_is_refused(self) -> None:
-        for order in ("nonsense", "broker dance", "token", "broker kill now"):
+        for order in (
+            "nonsense",
+            "broker dance",
+            "token",
+            "broker kill now",
+            "fault",
+            "fault nonsense work 1",
+            "fault fail work often",
+            "mapping off",
+            "mapping off nonsense",
+        ):
             self.assertFalse(self.launcher.order(order)["ok"], order)
 
     def test_iam_is_enforced(self) -> None:
@@ -116,6 +154,12 @@ class RunningSystem(unittest.TestCase):
         )
         with self.assertRaisesRegex(ClientError, "not authorized to perform: dynamodb:ListTables"):
             dynamodb.list_tables()
+
+
+def _child(process: int) -> int:
+    """A process that this one has started and that still runs."""
+    threads = Path(f"/proc/{process}/task").glob("*/children")
+    return int("".join(thread.read_text() for thread in threads).split()[0])
 
 
 class Ends(Folder):

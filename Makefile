@@ -46,6 +46,11 @@ check: setup ## Formatting, lints, documentation, and the tests that need no ser
 .PHONY: test
 test: check build test-local ## All tests: check, the local system's own, and the system tests on real parts
 	cargo test --workspace --features expedite-tests/system --test system
+	cargo run --package expedite-tests --bin soak -- --count 300 --faults-per-minute 12
+
+.PHONY: soak
+soak: build ## Send 20 000 messages while things break, and print the ledger: make soak COUNT=… FAULTS=… (a minute) SEED=…
+	cargo run --package expedite-tests --bin soak -- $(COUNT:%=--count %) $(FAULTS:%=--faults-per-minute %) $(SEED:%=--seed %)
 
 .PHONY: test-local
 test-local: setup ## The tests of local/: the emulator's gaps, the launcher, the broker, the poller
@@ -56,6 +61,11 @@ test-local: setup ## The tests of local/: the emulator's gaps, the launcher, the
 .PHONY: fuzz
 fuzz: ## Mangle what comes in from outside, 50 000 cases a test; make fuzz CASES=… for another number
 	PROPTEST_CASES=$(or $(CASES),50000) cargo test --release --package expedite-tests --test it -- fuzz
+
+.PHONY: mutants
+mutants: ## Break the domain in every way that cargo-mutants knows; fails where no test notices
+	@command -v .local/cargo/bin/cargo-mutants >/dev/null || cargo install cargo-mutants --locked --root .local/cargo
+	.local/cargo/bin/cargo-mutants mutants --package expedite-domain --output .local/mutants
 
 .PHONY: clean
 clean: ## Remove what was built; .local/ keeps what was installed

@@ -210,6 +210,17 @@ mod tests {
         }
     }
 
+    /// What is written into keys, rows and answers is what was read.
+    #[test]
+    fn texts_come_out_as_they_went_in() {
+        assert_eq!("acme".parse::<Tenant>().unwrap().as_str(), "acme");
+        assert_eq!("auth0|5f1".parse::<Subject>().unwrap().as_str(), "auth0|5f1");
+        assert_eq!("email.send".parse::<MessageType>().unwrap().as_str(), "email.send");
+        let owner = Owner::from_bits(7);
+        assert_eq!(owner.to_string().parse(), Ok(owner));
+        assert_eq!(Invalid("must be a number").to_string(), "must be a number");
+    }
+
     #[test]
     fn attempts_have_bounds() {
         assert_eq!(MaxAttempts::default().get(), 5);

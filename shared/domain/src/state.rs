@@ -99,3 +99,24 @@ impl FromStr for Handover {
             .ok_or(Invalid("must be ingest or relay"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The words stand in the table, in answers and in the stream's filters.
+    #[test]
+    fn each_word_is_read_as_what_wrote_it() {
+        for state in State::ALL {
+            assert_eq!(
+                (state.to_string().parse(), state.to_string()),
+                (Ok(state), state.as_str().to_owned())
+            );
+        }
+        for (handover, word) in [(Handover::Ingest, "ingest"), (Handover::Relay, "relay")] {
+            assert_eq!((handover.as_str(), word.parse()), (word, Ok(handover)));
+        }
+        assert!("".parse::<State>().is_err() && "Queued".parse::<State>().is_err());
+        assert!("".parse::<Handover>().is_err() && "process".parse::<Handover>().is_err());
+    }
+}

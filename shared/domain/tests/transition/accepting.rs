@@ -1,7 +1,7 @@
 //! How a message starts, and how readers see one that waits.
 
 use crate::sample::{self, NOON, WINDOW, after, handed_over, seconds, submission, then};
-use expedite_domain::{Handover, Message, Priority, State, Timestamp, View};
+use expedite_domain::{Handover, MAX_DELAY, Message, Priority, State, Timestamp, View};
 use std::time::Duration;
 
 const MILLISECOND: Duration = Duration::from_millis(1);
@@ -65,4 +65,10 @@ fn a_message_whose_time_has_not_come_is_seen_as_scheduled() {
         assert_eq!(View::of(message, now).as_str(), seen, "{:?} at {now:?}", message.state);
         assert_eq!(seen.parse(), Ok(View::of(message, now)));
     }
+}
+
+/// Callers read this number in the README and in refusals.
+#[test]
+fn the_longest_delay_is_thirty_days() {
+    assert_eq!(MAX_DELAY.as_secs(), 2_592_000);
 }

@@ -43,6 +43,8 @@ fn what_becomes_high_bypasses_its_time() {
     assert_eq!((high.priority, high.deliver_at, high.bypassed), (Priority::High, seconds(5), true));
     let nothing = transition(&high, amended(None, Some(seconds(3600))), seconds(5));
     assert_eq!(nothing, Err(Refused::Unchanged), "a high one has no delay to move");
+    let due = then(&sample::queued(), amended(Some(Priority::High), Some(seconds(5))), seconds(5));
+    assert!(!due.bypassed, "there was no delay left to pass by");
     let retrying = then(&sample::processing(), finished(retry(seconds(60))), NOON);
     let high = then(&retrying, amended(Some(Priority::High), None), seconds(5));
     assert_eq!((high.state, high.deliver_at), (State::Retrying, seconds(5)));

@@ -62,6 +62,10 @@ test-local: setup ## The tests of local/: the emulator's gaps, the launcher, the
 fuzz: ## Mangle what comes in from outside, 50 000 cases a test; make fuzz CASES=… for another number
 	PROPTEST_CASES=$(or $(CASES),50000) cargo test --release --package expedite-tests --test it -- fuzz
 
+.PHONY: negative-controls
+negative-controls: ## Take out one safeguard at a time and show that a test notices
+	@tests/negative-controls/run.sh $(ONLY)
+
 .PHONY: mutants
 mutants: ## Break the domain in every way that cargo-mutants knows; fails where no test notices
 	@command -v .local/cargo/bin/cargo-mutants >/dev/null || cargo install cargo-mutants --locked --root .local/cargo

@@ -1,7 +1,6 @@
 //! The handler that is a Lambda function, against a stand-in for Lambda's Invoke API.
 
-use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_sdk_lambda::config::{Credentials, SharedCredentialsProvider};
+use crate::stand_in::{Call, Reply, sdk, serve};
 use expedite::{
     adapters::lambda_handler::LambdaHandler,
     conformance::{NOON, payload, submission, tenant},
@@ -9,38 +8,12 @@ use expedite::{
     handler::{Handler, Job, Verdict},
 };
 use futures_util::join;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::time::Duration;
-use tokio::{
-    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
-    net::{TcpListener, TcpStream},
-};
-
-/// What the stand-in does with a call.
-enum Reply {
-    /// Answers with this status, these headers and this body.
-    Answer(u16, &'static str, &'static str),
-    /// Reads the call and cuts the connection, as a gateway does that has had enough of waiting.
-    Reset,
-    /// Reads the call and ends the connection in good order, without an answer.
-    Close,
-}
-
-struct Call {
-    target: String,
-    body: Value,
-}
+use tokio::net::TcpListener;
 
 fn handler(listener: &TcpListener) -> LambdaHandler {
-    let sdk = SdkConfig::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::new("eu-west-1"))
-        .endpoint_url(format!("http://{}", listener.local_addr().unwrap()))
-        .credentials_provider(SharedCredentialsProvider::new(Credentials::new(
-            "local", "local", None, None, "test",
-        )))
-        .build();
-    LambdaHandler::new(&sdk, "work".to_owned())
+    LambdaHandler::new(&sdk(listener), "work".to_owned())
 }
 
 fn job() -> Job {
@@ -48,43 +21,6 @@ fn job() -> Job {
     let payload = payload(r#"{"n":1.10}"#);
     let deadline = NOON.plus(Duration::from_secs(30));
     Job { id, tenant, kind, priority: Priority::High, attempt: 2, max_attempts: 5, deadline, payload }
-}
-
-async fn read(stream: &mut TcpStream) -> Call {
-    let mut reader = BufReader::new(stream);
-    let mut target = String::new();
-    reader.read_line(&mut target).await.unwrap();
-    let mut length = 0;
-    loop {
-        let mut line = String::new();
-        reader.read_line(&mut line).await.unwrap();
-        match line.trim_end().split_once(": ") {
-            Some((name, value)) if name.eq_ignore_ascii_case("content-length") => {
-                length = value.parse().unwrap();
-            }
-            Some(_) => {}
-            None => break,
-        }
-    }
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body).await.unwrap();
-    Call { target: target.trim_end().to_owned(), body: serde_json::from_slice(&body).unwrap() }
-}
-
-/// Takes one call.
-async fn serve(listener: &TcpListener, reply: Reply) -> Call {
-    let (mut stream, _) = listener.accept().await.unwrap();
-    let call = read(&mut stream).await;
-    match reply {
-        Reply::Answer(status, headers, body) => {
-            let length = body.len();
-            let answer = format!("HTTP/1.1 {status} -\r\n{headers}content-length: {length}\r\n\r\n{body}");
-            stream.write_all(answer.as_bytes()).await.unwrap();
-        }
-        Reply::Reset => stream.set_zero_linger().unwrap(),
-        Reply::Close => {}
-    }
-    call
 }
 
 async fn check(reply: Reply) -> (Verdict, Call) {

@@ -15,6 +15,8 @@ mod lambda_handler;
 mod process;
 mod relay;
 mod repository;
+mod sending;
+mod stand_in;
 mod state_machine;
 mod store;
 mod stream;

@@ -1,0 +1,105 @@
+//! The sender to the broker, against a broker's side of AMQP that takes messages and confirms none.
+
+use crate::stand_in::{Reply, sdk, serve};
+use expedite::{
+    adapters::{
+        amqp::{AmqpBroker, ExpressLane, Trust},
+        secret::BrokerSecret,
+    },
+    conformance::{NOON, payload, submission, tenant},
+    domain::{Message, Priority, Submission},
+    envelope::Envelope,
+    ports::{Broker, SEND_LIMIT, SendError},
+};
+use fe2o3_amqp::{
+    acceptor::{
+        ConnectionAcceptor, LinkAcceptor, LinkEndpoint, ListenerConnectionHandle, ListenerSessionHandle,
+        SaslPlainMechanism, SessionAcceptor,
+    },
+    link::Receiver,
+    types::{
+        messaging::{AmqpValue, Message as AmqpMessage, annotations::OwnedKey},
+        primitives::Value,
+    },
+};
+use std::time::Duration;
+use tokio::{
+    net::TcpListener,
+    time::{pause, timeout},
+};
+
+const SECRET: &str = r#"{"SecretString":"{\"username\":\"producer\",\"password\":\"secret\"}"}"#;
+
+/// A sender with the password that the stand-in for Secrets Manager gives it, and the socket of its broker.
+async fn sender() -> (AmqpBroker, TcpListener) {
+    let secrets = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let broker = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoints = [format!("amqp://{}", broker.local_addr().unwrap())];
+    let secret = BrokerSecret::new(&sdk(&secrets), "arn".to_owned());
+    tokio::spawn(async move { serve(&secrets, Reply::Answer(200, "", SECRET)).await });
+    (AmqpBroker::new(&endpoints, secret, Trust::native().unwrap(), ExpressLane::On).unwrap(), broker)
+}
+
+fn envelope() -> Envelope {
+    let submission = Submission { priority: Priority::High, ..submission(&tenant("acme"), 1) };
+    Envelope::of(&Message::accept(submission, NOON), payload("{}"))
+}
+
+/// The broker's side of a connection, up to a link.
+async fn accept(listener: &TcpListener) -> (ListenerConnectionHandle, ListenerSessionHandle, Receiver) {
+    let (socket, _) = listener.accept().await.unwrap();
+    let acceptor = ConnectionAcceptor::builder()
+        .container_id("broker")
+        .sasl_acceptor(SaslPlainMechanism::new("producer", "secret"))
+        .build();
+    let mut connection = acceptor.accept(socket).await.unwrap();
+    let mut session = SessionAcceptor::new().accept(&mut connection).await.unwrap();
+    let link = LinkAcceptor::new().accept(&mut session).await.unwrap();
+    let LinkEndpoint::Receiver(receiver) = link else { panic!("a sender attached") };
+    (connection, session, receiver)
+}
+
+/// What a broker needs to keep a message and to deliver it in its order and time.
+#[tokio::test]
+async fn a_message_is_durable_and_carries_its_priority_and_its_delay() {
+    let (sender, listener) = sender().await;
+    let envelope = envelope();
+    let broker = async {
+        let (_connection, _session, mut receiver) = accept(&listener).await;
+        let delivery = receiver.recv::<AmqpValue<String>>().await.unwrap();
+        receiver.accept(&delivery).await.unwrap();
+        delivery.into_message()
+    };
+    tokio::pin!(broker);
+    let (sent, message) = tokio::join!(sender.send(&envelope, Duration::from_millis(1500)), broker);
+    sent.unwrap();
+    let message: AmqpMessage<AmqpValue<String>> = message;
+    let header = message.header.unwrap();
+    assert!(header.durable, "a broker forgets what is not");
+    assert_eq!((header.priority.0, header.ttl), (9, None));
+    let delay = OwnedKey::from("x-opt-delivery-delay");
+    assert_eq!(message.message_annotations.unwrap().0.get(&delay), Some(&Value::Long(1500)));
+    assert_eq!(message.body.0, envelope.to_json().unwrap());
+}
+
+/// The AMQP client would wait for ever: on a connection that has died unseen an outcome never comes.
+#[tokio::test]
+async fn a_confirmation_that_does_not_come_is_not_waited_for() {
+    let (sender, listener) = sender().await;
+    let broker = async {
+        let (_connection, _session, mut receiver) = accept(&listener).await;
+        let _delivery = receiver.recv::<AmqpValue<String>>().await.unwrap();
+        // From here on nothing happens any more, and time runs on by itself.
+        pause();
+        std::future::pending::<()>().await;
+    };
+    let envelope = envelope();
+    let sent = timeout(2 * SEND_LIMIT, sender.send(&envelope, Duration::ZERO));
+    tokio::select! {
+        sent = sent => {
+            let sent = sent.expect("it ends within its limit");
+            assert!(matches!(sent, Err(SendError::Unavailable(_))), "{sent:?}");
+        }
+        () = broker => unreachable!(),
+    }
+}

@@ -5,11 +5,13 @@ mod connections;
 mod sources;
 mod store;
 mod strays;
+mod stream;
 
 pub use broker::FakeBroker;
 pub use connections::{FakeConnections, FakePush};
 pub use sources::{FakeClock, FakeEntropy};
 pub use store::FakeStore;
+pub use stream::stream_record;
 
 use crate::ports::StoreError;
 use std::{

@@ -75,7 +75,7 @@ pub(super) struct PayloadItem {
     pub(super) payload: String,
 }
 
-pub(super) fn pk(key: &Key) -> String {
+pub(crate) fn pk(key: &Key) -> String {
     format!("{}#{}", key.tenant.as_str(), key.id)
 }
 
@@ -215,6 +215,12 @@ pub fn message_from(item: impl Into<serde_dynamo::Item>) -> Result<Message, Stor
     serde_dynamo::from_item::<_, MessageItem>(item)
         .map_err(|error| StoreError::Corrupt(error.to_string()))?
         .into_message()
+}
+
+/// The item of a message, as the table's stream shows it.
+#[cfg(feature = "fakes")]
+pub(crate) fn image(message: &Message) -> Result<serde_dynamo::Item, StoreError> {
+    serde_dynamo::to_item(MessageItem::of(message, Duration::ZERO)).map_err(super::incomplete)
 }
 
 fn read<T: FromStr<Err: Display>>(item: &str, field: &str, text: &str) -> Result<T, StoreError> {

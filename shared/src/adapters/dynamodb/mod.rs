@@ -9,6 +9,9 @@ pub use connections::ConnectionsTable;
 pub use item::message_from;
 pub use messages::MessagesTable;
 
+#[cfg(feature = "fakes")]
+pub(crate) use item::{image, pk};
+
 use crate::ports::StoreError;
 use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 
 from expedite_local import faults, mappings
 from expedite_local.broker import Broker
+from expedite_local.emulator import Emulator
 from expedite_local.failure import Failure
 from expedite_local.poller import Poller
 from expedite_local.system import System
@@ -54,15 +55,17 @@ def _obey(system: System, words: list[str], changed: Callable[[], None]) -> dict
 
 
 def _orders(system: System) -> dict[tuple[str, str], Callable[[], None]]:
-    broker, poller = system.broker, system.poller
-    if broker is None or poller is None:
+    emulator, broker, poller = system.emulator, system.broker, system.poller
+    if emulator is None or broker is None or poller is None:
         return {}
 
-    def start(part: Broker | Poller) -> None:
+    def start(part: Emulator | Broker | Poller) -> None:
         part.start()
         part.wait_until_ready()
 
     return {
+        ("emulator", "stop"): emulator.stop,
+        ("emulator", "start"): lambda: start(emulator),
         ("broker", "kill"): broker.kill,
         ("broker", "stop"): broker.stop,
         ("broker", "start"): lambda: start(broker),

@@ -5,9 +5,10 @@ import os
 import time
 from pathlib import Path
 
-from expedite_local import certificates, emulator, ports, probe, stack, tokens
+from expedite_local import certificates, ports, probe, stack, tokens
 from expedite_local.aws import REGION, Aws
 from expedite_local.broker import Broker
+from expedite_local.emulator import Emulator
 from expedite_local.failure import Failure
 from expedite_local.part import Part
 from expedite_local.poller import Poller
@@ -26,10 +27,10 @@ class System:
         self._state = state
         self._template = template
         self._progress = progress
-        self._emulator: Part | None = None
         self._deployment: Part | None = None
         self._aws: Aws | None = None
         self._outputs: dict[str, str] = {}
+        self.emulator: Emulator | None = None
         self.broker: Broker | None = None
         self.poller: Poller | None = None
 
@@ -45,7 +46,10 @@ class System:
             "EXPEDITE_BROKER_OPENWIRE": broker.openwire,
             "EXPEDITE_BROKER_SPEC": str(broker.specification),
         }
-        self._emulator, self._aws = emulator.start(self._state, emulator_port, environment)
+        self.emulator = Emulator(self._state, emulator_port, environment)
+        self._aws = self.emulator.aws
+        self.emulator.start()
+        self.emulator.wait_until_ready()
         self._progress.say(f"emulator ready at {self._aws.endpoint_url}")
         self._deploy(parameters, broker, Poller(self._state, self._aws, made, broker))
         if self.poller is not None:
@@ -54,7 +58,7 @@ class System:
         self._wait_for_urls()
 
     def _deploy(self, parameters: dict[str, str], broker: Broker, poller: Poller) -> None:
-        assert self._aws is not None and self._emulator is not None
+        assert self._aws is not None
         if not self._template.exists():
             raise Failure(f"{self._template} is missing.", advice="Build it first: make build")
         values = stack.parameters(self._template, f"{self._aws.endpoint_url}/_aws/execute-api", parameters)
@@ -64,7 +68,7 @@ class System:
         while (code := deployment.ended()) is None:
             if time.monotonic() > deadline:
                 raise Failure(f"The deployment has not ended within {_DEPLOY_TIMEOUT:.0f} s.", log=deployment.log)
-            self._emulator.check()
+            self.check()
             self._start_broker_when_asked(broker, poller)
             time.sleep(0.05)
         if code != 0:
@@ -86,12 +90,12 @@ class System:
         poller.start()
 
     def _wait_for_urls(self) -> None:
-        assert self._emulator is not None
+        assert self.emulator is not None and self.emulator.part is not None
         if "HttpUrl" in self._outputs:
-            probe.wait_for_http(self._outputs["HttpUrl"], self._emulator)
+            probe.wait_for_http(self._outputs["HttpUrl"], self.emulator.part)
             self._progress.say(f"HTTP API answers at {self._outputs['HttpUrl']}")
         if "WebSocketUrl" in self._outputs:
-            probe.wait_for_websocket(self._outputs["WebSocketUrl"], self._emulator)
+            probe.wait_for_websocket(self._outputs["WebSocketUrl"], self.emulator.part)
             self._progress.say(f"WebSocket API answers at {_websocket(self._outputs['WebSocketUrl'])}")
 
     def endpoints(self) -> dict:
@@ -129,9 +133,9 @@ class System:
         return self._aws
 
     def check(self) -> None:
-        """Fails if the emulator has ended. The broker and the poller may be down: that can be an order."""
-        assert self._emulator is not None
-        self._emulator.check()
+        """Fails if the emulator has ended by itself. The broker and the poller may be down: that can be an order."""
+        if self.emulator is not None:
+            self.emulator.check()
 
     def check_all(self) -> None:
         """Fails if any part has ended."""
@@ -140,7 +144,7 @@ class System:
 
     def _parts(self) -> dict[str, Part]:
         parts = {
-            "emulator": self._emulator,
+            "emulator": self.emulator and self.emulator.part,
             "broker": self.broker and self.broker.part,
             "poller": self.poller and self.poller.part,
         }
@@ -152,8 +156,8 @@ class System:
             self._deployment.kill()
         if self.poller is not None:
             self.poller.stop()
-        if self._emulator is not None:
-            self._emulator.stop()
+        if self.emulator is not None:
+            self.emulator.stop()
         if self.broker is not None:
             self.broker.stop()
 

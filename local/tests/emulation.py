@@ -17,8 +17,9 @@ from pathlib import Path
 
 from botocore.exceptions import ClientError
 
-from expedite_local import emulator, ports
+from expedite_local import ports
 from expedite_local.aws import Aws
+from expedite_local.emulator import Emulator as Process
 from expedite_local.part import Part
 from expedite_local.state import State
 
@@ -107,7 +108,7 @@ def started(without: str = "") -> Iterator[Emulator]:
     with tempfile.TemporaryDirectory(prefix="expedite-") as folder:
         state = State(Path(folder) / "state")
         port, amqp, openwire = ports.choose(0, 0, 0)
-        part, aws = emulator.start(
+        emulator = Process(
             state,
             port,
             {
@@ -117,7 +118,10 @@ def started(without: str = "") -> Iterator[Emulator]:
                 "EXPEDITE_BROKER_SPEC": str(state.folder / "broker.json"),
             },
         )
+        emulator.start()
+        part, aws = emulator.part, emulator.aws
         try:
+            emulator.wait_until_ready()
             s3 = aws.client("s3")
             s3.create_bucket(Bucket=_BUCKET)
             s3.put_object(Bucket=_BUCKET, Key="function.zip", Body=_function())

@@ -126,6 +126,15 @@ class RunningSystem(unittest.TestCase):
         self.assertEqual(self.launcher.order("fault clear"), {"ok": True, "hits": {"fail work": 1}})
         self.assertNotIn("FunctionError", invoke(FunctionName="work", Payload=b"{}"))
 
+    def test_the_emulator_goes_on_with_what_it_knew(self) -> None:
+        token = self.launcher.order("token before")["token"]
+        before = self.endpoints["pids"]["emulator"]
+        self.assertNotIn("emulator", self.launcher.order("emulator stop")["pids"])
+        with self.assertRaises(urllib.error.URLError):
+            self._status(token)
+        self.assertNotEqual(self.launcher.order("emulator start")["pids"]["emulator"], before)
+        self.assertEqual(self._status(token), 200)
+
     def test_an_unknown_order_is_refused(self) -> None:
         for order in (
             "nonsense",

@@ -10,6 +10,7 @@ pub mod load;
 pub mod socket;
 pub mod tables;
 pub mod template;
+pub mod wire;
 
 /// What goes wrong in a test ends it.
 pub type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;

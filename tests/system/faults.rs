@@ -1,5 +1,7 @@
 //! What breaks, and what is lost by it: nothing.
 
+mod network;
+
 use crate::raw;
 use crate::support::{AFTER_A_SWEEP, SOON, Without, alone, path};
 use expedite_tests::launcher::System;

@@ -10,6 +10,12 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, pem::PemObject};
 
 /// A sender that signs in with the secret of that name, made for it, or with the deployed one.
 pub async fn sender(system: &System, secret: Option<(&str, &str)>) -> AmqpBroker {
+    let endpoint = environment(system, "ingest").await["BROKER_ENDPOINTS"].clone();
+    sender_to(system, endpoint, secret).await
+}
+
+/// The same, which takes another way to the broker.
+pub async fn sender_to(system: &System, endpoint: String, secret: Option<(&str, &str)>) -> AmqpBroker {
     let sdk = sdk(system).await;
     let deployed = environment(system, "ingest").await;
     let arn = match secret {
@@ -21,7 +27,6 @@ pub async fn sender(system: &System, secret: Option<(&str, &str)>) -> AmqpBroker
     };
     let authorities = CertificateDer::pem_file_iter(&system.endpoints.ssl_cert_file).unwrap();
     let trust = Trust::of(authorities.collect::<Result<_, _>>().unwrap()).unwrap();
-    let endpoints = [deployed["BROKER_ENDPOINTS"].clone()];
-    assert!(endpoints[0].starts_with("amqp+ssl://"), "as on Amazon MQ: {}", endpoints[0]);
-    AmqpBroker::new(&endpoints, BrokerSecret::new(&sdk, arn), trust, ExpressLane::On).unwrap()
+    assert!(endpoint.starts_with("amqp+ssl://"), "as on Amazon MQ: {endpoint}");
+    AmqpBroker::new(&[endpoint], BrokerSecret::new(&sdk, arn), trust, ExpressLane::On).unwrap()
 }

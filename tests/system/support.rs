@@ -2,7 +2,10 @@
 
 use expedite_tests::launcher::System;
 use serde_json::Value;
-use std::{sync::OnceLock, time::Duration};
+use std::{
+    sync::OnceLock,
+    time::{Duration, Instant},
+};
 use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// How long a message may take that nothing holds up.
@@ -44,6 +47,22 @@ pub async fn alone() -> (&'static System, RwLockWriteGuard<'static, ()>) {
 pub fn path(message: &Value) -> Vec<&str> {
     let timeline = message["timeline"].as_array().unwrap();
     timeline.iter().map(|entry| entry["state"].as_str().unwrap()).collect()
+}
+
+/// Waits until the functions have logged so many lines with all of these words.
+pub async fn logged(system: &System, words: &[&str], times: usize) {
+    let log = system.endpoints.logs.join("emulator.log");
+    let started = Instant::now();
+    loop {
+        let text = std::fs::read(&log).unwrap();
+        let text = String::from_utf8_lossy(&text);
+        let found = text.lines().filter(|line| words.iter().all(|word| line.contains(word))).count();
+        if found == times {
+            return;
+        }
+        assert!(found < times && started.elapsed() < SOON, "{found} times {words:?}, not {times}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
 }
 
 /// When a message came into a state for the first time, as RFC 3339 in UTC with milliseconds, which sorts as time does.

@@ -1,10 +1,12 @@
 """The broker's process, which can be ended, frozen and started again on the same store and ports."""
 
+import json
 import signal
 from pathlib import Path
 
 from expedite_local import java, ports
 from expedite_local.certificates import Certificates
+from expedite_local.failure import Failure
 from expedite_local.part import Part, wait_until
 from expedite_local.state import State
 
@@ -40,6 +42,15 @@ class Broker:
     def kill(self) -> None:
         if self.part is not None:
             self.part.kill()
+
+    def change_password(self, username: str, password: str) -> None:
+        """From its next start on, as on Amazon MQ, where a changed user waits for a reboot."""
+        content = json.loads(self.specification.read_text())
+        users = [user for user in content["users"] if user["username"] == username]
+        if not users:
+            raise Failure(f"The broker has no user {username}.")
+        users[0]["password"] = password
+        self.specification.write_text(json.dumps(content, indent=1))
 
     def freeze(self) -> None:
         """Stops it in its tracks: its connections stay open and nothing answers."""

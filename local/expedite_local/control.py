@@ -42,6 +42,9 @@ def _obey(system: System, words: list[str], changed: Callable[[], None]) -> dict
                 return {"ok": True, "hits": faults.clear(system.aws())}
             case ["fault", kind, target, count]:
                 return {"ok": True, "hits": faults.order(system.aws(), kind, target, count)}
+            case ["broker", "password", username, password] if system.broker is not None:
+                system.broker.change_password(username, password)
+                return {"ok": True}
             case ["mapping", "off" | "on" as to, name] if system.poller is not None:
                 mappings.switch(system.aws(), system.poller, name, on=to == "on")
                 return {"ok": True}

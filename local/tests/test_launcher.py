@@ -101,6 +101,21 @@ class RunningSystem(unittest.TestCase):
         self.assertTrue(self.launcher.order("broker thaw")["ok"])
         self._tls(self.endpoints["broker"]["amqp"]).close()
 
+    def test_a_password_of_the_broker_changes_with_its_next_start(self) -> None:
+        specification, log = self.folder / "state" / "broker.json", self.folder / "state" / "logs" / "broker.log"
+        users = json.loads(specification.read_text())["users"]
+        before = next(user["password"] for user in users if user["username"] == "mapping")
+        self._change_password("another")
+        deadline = time.monotonic() + 10
+        while "User name [mapping] or password is invalid" not in log.read_text():
+            self.assertLess(time.monotonic(), deadline, "the old one is still good")
+            time.sleep(0.05)
+        self._change_password(before)
+
+    def _change_password(self, password: str) -> None:
+        for order in (f"broker password mapping {password}", "broker stop", "broker start"):
+            self.assertTrue(self.launcher.order(order)["ok"], order)
+
     def test_the_poller_can_be_stopped_and_started_again(self) -> None:
         self.assertNotIn("poller", self.launcher.order("poller stop")["pids"])
         self.assertIn("poller", self.launcher.order("poller start")["pids"])
@@ -132,7 +147,8 @@ class RunningSystem(unittest.TestCase):
         self.assertNotIn("emulator", self.launcher.order("emulator stop")["pids"])
         with self.assertRaises(urllib.error.URLError):
             self._status(token)
-        self.assertNotEqual(self.launcher.order("emulator start")["pids"]["emulator"], before)
+        self.endpoints["pids"] = self.launcher.order("emulator start")["pids"]
+        self.assertNotEqual(self.endpoints["pids"]["emulator"], before)
         self.assertEqual(self._status(token), 200)
 
     def test_an_unknown_order_is_refused(self) -> None:
@@ -141,6 +157,7 @@ class RunningSystem(unittest.TestCase):
             "broker dance",
             "token",
             "broker kill now",
+            "broker password nobody secret",
             "fault",
             "fault nonsense work 1",
             "fault fail work often",

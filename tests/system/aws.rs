@@ -21,6 +21,11 @@ pub async fn environment(system: &System, function: &str) -> HashMap<String, Str
     configuration(system, function).await.variables
 }
 
+/// Has a function's next calls served by new sandboxes, as a deployment does.
+pub async fn fresh_sandboxes(system: &System, function: &str) {
+    configure(system, &configuration(system, function).await).await;
+}
+
 /// A function that is configured otherwise until this goes, however the test ends.
 pub struct Otherwise {
     system: &'static System,

@@ -1,6 +1,8 @@
 //! What breaks, and what is lost by it: nothing.
 
+mod broker;
 mod network;
+mod password;
 
 use crate::raw;
 use crate::support::{AFTER_A_SWEEP, SOON, Without, alone, path};

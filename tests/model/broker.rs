@@ -128,6 +128,28 @@ impl Broker {
     pub fn next(&self, is_read: impl Fn(Queue) -> bool) -> Option<Timestamp> {
         self.held.iter().filter(|held| is_read(held.queue)).map(|held| held.ready_at).min()
     }
+
+    /// Forgets a message, as the broker's scheduler may.
+    pub fn lose(&mut self, which: usize) {
+        if let Some(index) = which.checked_rem(self.held.len()) {
+            self.held.swap_remove(index);
+        }
+    }
+
+    /// Has a message twice, as after a confirmation that got lost.
+    pub fn double(&mut self, which: usize) {
+        if let Some(index) = which.checked_rem(self.held.len()) {
+            self.names += 1;
+            self.held.push(Held { name: self.names, ..self.held[index].clone() });
+        }
+    }
+
+    /// Delivers a message before all others on its queue.
+    pub fn prefer(&mut self, which: usize) {
+        if let Some(index) = which.checked_rem(self.held.len()) {
+            self.held[index].priority = u8::MAX;
+        }
+    }
 }
 
 /// A batch as the mapping delivers it.

@@ -11,7 +11,6 @@ use std::{
         atomic::{AtomicBool, Ordering::Relaxed},
     },
     task::Poll,
-    time::Duration,
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +36,10 @@ pub enum Fault {
     Refused,
 }
 
+impl Fault {
+    pub const ALL: [Self; 4] = [Self::CrashBefore, Self::CrashAfter, Self::AnswerLost, Self::Refused];
+}
+
 pub struct Invocation {
     pub number: usize,
     pub function: Function,
@@ -44,8 +47,8 @@ pub struct Invocation {
     pub tenant: Option<Tenant>,
     /// The deliveries in its batch, with their epochs.
     pub deliveries: Vec<(Key, u32)>,
-    /// How far its clock is ahead of the true time, in milliseconds.
-    pub skew: i64,
+    /// How far its clock is ahead of the true time, in milliseconds; none where all clocks are right.
+    pub skew: Option<i64>,
     /// What goes wrong with its next call.
     pub fault: Mutex<Option<Fault>>,
     dead: AtomicBool,
@@ -53,13 +56,13 @@ pub struct Invocation {
 }
 
 impl Invocation {
-    pub fn new(number: usize, function: Function) -> Self {
+    pub fn new(number: usize, function: Function, skew: Option<i64>) -> Self {
         Self {
             number,
             function,
             tenant: None,
             deliveries: Vec::new(),
-            skew: 0,
+            skew,
             fault: Mutex::default(),
             dead: AtomicBool::new(false),
             at_call: AtomicBool::new(false),
@@ -68,8 +71,7 @@ impl Invocation {
 
     /// The true time as its clock shows it.
     pub fn clock(&self, now: Timestamp) -> Timestamp {
-        let skew = Duration::from_millis(self.skew.unsigned_abs());
-        if self.skew < 0 { now.minus(skew) } else { now.plus(skew) }
+        Timestamp::from_millis(now.millis() + self.skew.unwrap_or_default())
     }
 
     /// Lets others go first: whoever drives the invocation decides when the call is made.

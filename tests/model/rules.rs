@@ -37,7 +37,7 @@ fn of_a_step(before: &Message, after: &Message, by: &Invocation, held: bool) -> 
     let live = before.lease.is_some_and(|lease| lease.until > at);
     let claimed = after.lease.is_some() && after.lease != before.lease;
     let delivered = by.deliveries.contains(&(Key::of(before), before.epoch));
-    let tolerance = if by.skew == 0 { Duration::ZERO } else { CLOCKS };
+    let tolerance = if by.skew.is_none() { Duration::ZERO } else { CLOCKS };
     let redriven = before.state == State::Failed && after.state == State::Accepted && commanded;
     vec![
         ("the version rises by one", after.version == before.version + 1),

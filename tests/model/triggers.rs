@@ -121,6 +121,13 @@ impl Reader {
         }
         self.taken = 0;
     }
+
+    /// The next record never reaches the function.
+    pub fn lose(&mut self, end: usize) {
+        if self.taken == 0 && self.next < end {
+            self.next += 1;
+        }
+    }
 }
 
 fn ended<T, E>(result: &Result<T, E>) -> Ended {

@@ -11,13 +11,15 @@ readonly CONTROLS=$PWD/tests/negative-controls
 readonly UNDER=.local/negative-controls/tree
 readonly WORK=$PWD/.local/negative-controls
 readonly TREE=$PWD/$UNDER
-export CARGO_TARGET_DIR=$WORK/target CARGO_TERM_COLOR=never
+export CARGO_TARGET_DIR=$WORK/target CARGO_TERM_COLOR=never RUST_BACKTRACE=0
 
 copy() {
   rm -rf "$TREE"
   mkdir -p "$TREE"
   # tar keeps the files' times, so that cargo builds again only what has changed.
   git ls-files -z --cached --others --exclude-standard | tar --null --files-from=- --create | tar --extract --directory "$TREE"
+  # What a patch changes may have been built last with the patch in it.
+  sed --silent 's|^+++ b/||p' "$CONTROLS"/*.patch | (cd "$TREE" && xargs touch)
 }
 
 # outcome PACKAGE TARGET TEST : ok, FAILED, or nothing where the test did not run at all.
@@ -33,6 +35,8 @@ expect() {
   found=$(outcome "$@")
   if [[ $found == "$wanted" ]]; then
     printf '  %-6s %s\n' "$wanted" "$3"
+    # Where it fails and why, so that one sees that it is for the right reason.
+    [[ $wanted == ok ]] || grep --max-count 1 --after-context 3 'panicked at' "$WORK/log" | cut --characters -160 | sed 's/^/         /'
     return 0
   fi
   printf '  %s is %s and not %s; the end of its log:\n' "$3" "${found:-not run}" "$wanted"

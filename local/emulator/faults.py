@@ -5,8 +5,8 @@ call one look at an empty table; each then hits so many calls and no more.
 
     POST /_expedite/faults {"kind": "refuse", "target": "TABLE/PutItem", "count": 3}
 
-sets one, in the place of what is left of the same fault; a count of 0 ends it. DELETE ends all. Either answers how many
-calls each fault has hit since the last DELETE, as ``{"refuse TABLE/PutItem": 0}``.
+sets one, in the place of what is left of the same fault; a count of 0 ends and forgets it. DELETE ends and forgets all, GET
+changes nothing. Each answers how many calls every fault has hit, as ``{"refuse TABLE/PutItem": 0}``.
 
 ========  ===================  =====================================================================================
 kind      target               the call
@@ -79,28 +79,27 @@ def _install_in_functions() -> None:
 
 
 def _order(method: str, body: bytes) -> tuple:
-    if method == "DELETE":
-        return _answer(200, _clear())
-    order = json.loads(body)
-    if order["kind"] not in _KINDS:
-        return _answer(400, {"message": f"no such fault: {order['kind']}"})
-    return _answer(200, _set(f"{order['kind']} {order['target']}", int(order["count"])))
+    if method == "POST":
+        order = json.loads(body)
+        if order["kind"] not in _KINDS:
+            return _answer(400, {"message": f"no such fault: {order['kind']}"})
+        return _answer(200, _set(f"{order['kind']} {order['target']}", int(order["count"])))
+    with _lock:
+        hits = dict(_hits)
+        if method == "DELETE":
+            _left.clear()
+            _hits.clear()
+    return _answer(200, hits)
 
 
 def _set(fault: str, count: int) -> dict[str, int]:
     with _lock:
-        _left[fault] = count
-        if count <= 0:
-            del _left[fault]
         _hits[fault] += 0
-        return dict(_hits)
-
-
-def _clear() -> dict[str, int]:
-    with _lock:
         hits = dict(_hits)
-        _left.clear()
-        _hits.clear()
+        if count > 0:
+            _left[fault] = count
+        else:
+            del _left[fault], _hits[fault]
         return hits
 
 

@@ -38,6 +38,8 @@ def _obey(system: System, words: list[str], changed: Callable[[], None]) -> dict
         match words:
             case ["token", name]:
                 return {"ok": True, "token": system.token(name)}
+            case ["fault", "hits"]:
+                return {"ok": True, "hits": faults.hits(system.aws())}
             case ["fault", "clear"]:
                 return {"ok": True, "hits": faults.clear(system.aws())}
             case ["fault", kind, target, count]:

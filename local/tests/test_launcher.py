@@ -138,7 +138,8 @@ class RunningSystem(unittest.TestCase):
         invoke = Aws(self.endpoints["aws_endpoint_url"]).client("lambda").invoke
         self.assertEqual(self.launcher.order("fault fail work 1"), {"ok": True, "hits": {"fail work": 0}})
         self.assertIn("FunctionError", invoke(FunctionName="work", Payload=b"{}"))
-        self.assertEqual(self.launcher.order("fault clear"), {"ok": True, "hits": {"fail work": 1}})
+        for order in ("fault hits", "fault clear"):
+            self.assertEqual(self.launcher.order(order), {"ok": True, "hits": {"fail work": 1}})
         self.assertNotIn("FunctionError", invoke(FunctionName="work", Payload=b"{}"))
 
     def test_the_emulator_goes_on_with_what_it_knew(self) -> None:

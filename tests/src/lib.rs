@@ -3,6 +3,7 @@
 
 pub mod chaos;
 pub mod chart;
+pub mod fault;
 pub mod http;
 pub mod launcher;
 pub mod ledger;

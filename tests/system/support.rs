@@ -1,6 +1,9 @@
 //! The system that the tests share.
 
-use expedite_tests::launcher::System;
+use expedite_tests::{
+    fault::{self, Outage},
+    launcher::System,
+};
 use serde_json::Value;
 use std::{
     sync::OnceLock,
@@ -73,42 +76,26 @@ pub fn first_at<'a>(message: &'a Value, state: &str) -> &'a str {
 }
 
 /// Processing is paused, or the broker down, until this goes, however the test ends.
-pub struct Without {
-    system: &'static System,
-    back: Option<&'static str>,
-}
+pub struct Without(Outage<'static>);
 
 impl Without {
     /// Stops the mapping's poller.
     pub fn poller(system: &'static System) -> Self {
-        Self::ordered(system, "poller stop", "poller start")
+        Self(fault::stop_poller(system).unwrap())
     }
 
     /// Kills the broker; it comes back with the store that it left.
     pub fn broker(system: &'static System) -> Self {
-        Self::ordered(system, "broker kill", "broker start")
+        Self(fault::kill_broker(system).unwrap())
     }
 
     /// Freezes the broker: connections stay open, and silent.
     pub fn answers_of_the_broker(system: &'static System) -> Self {
-        Self::ordered(system, "broker freeze", "broker thaw")
-    }
-
-    fn ordered(system: &'static System, order: &str, back: &'static str) -> Self {
-        system.order(order).unwrap();
-        Self { system, back: Some(back) }
+        Self(fault::freeze_broker(system).unwrap())
     }
 
     /// Brings it back.
-    pub fn end(mut self) {
-        self.system.order(self.back.take().unwrap()).unwrap();
-    }
-}
-
-impl Drop for Without {
-    fn drop(&mut self) {
-        if let Some(back) = self.back {
-            let _ = self.system.order(back);
-        }
+    pub fn end(self) {
+        self.0.end().unwrap();
     }
 }

@@ -11,12 +11,13 @@ changes nothing. Each answers how many calls every fault has hit, as ``{"refuse 
 ========  ===================  =====================================================================================
 kind      target               the call
 ========  ===================  =====================================================================================
-refuse    table / operation    is throttled before anything has happened
+refuse    table / operation    is throttled before anything has happened; made again, the same call passes
 lose      table / operation    is carried out, and answered with an internal error
 fail      function             fails, and the function never sees it
 ========  ===================  =====================================================================================
 """
 
+import hashlib
 import json
 import threading
 from collections import Counter
@@ -33,6 +34,8 @@ _lock = threading.Lock()
 _left: Counter[str] = Counter()
 #: "kind target" -> how many it has hit
 _hits: Counter[str] = Counter()
+#: digests of the calls that were refused, which pass when they are made again
+_refused: set[bytes] = set()
 
 
 def install() -> None:
@@ -56,7 +59,8 @@ def _install_in_tables() -> None:
 
     async def handle_with_faults(method, path, headers, body, query_params):
         calls = _calls(headers, body) if _left else []
-        if _takes("refuse", calls):
+        if calls and _is_new(body) and _takes("refuse", calls):
+            _refused.add(_digest(body))
             return _refusal(json.loads(body))
         answer = await handle(method, path, headers, body, query_params)
         if _takes("lose", calls):
@@ -87,8 +91,8 @@ def _order(method: str, body: bytes) -> tuple:
     with _lock:
         hits = dict(_hits)
         if method == "DELETE":
-            _left.clear()
-            _hits.clear()
+            for forgotten in (_left, _hits, _refused):
+                forgotten.clear()
     return _answer(200, hits)
 
 
@@ -120,6 +124,14 @@ def _takes(kind: str, targets: list[str]) -> bool:
         if not _left[fault]:
             del _left[fault]
         return True
+
+
+def _is_new(body: bytes) -> bool:
+    return _digest(body) not in _refused
+
+
+def _digest(body: bytes) -> bytes:
+    return hashlib.sha256(body).digest()
 
 
 def _calls(headers: dict, body: bytes) -> list[str]:

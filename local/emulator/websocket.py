@@ -18,6 +18,9 @@ Send = Callable[[dict], Awaitable[None]]
 _ROUTE, _EVENT_TYPE = 3, 6
 _SUBPROTOCOL = "sec-websocket-protocol"
 
+#: Messages that wait for a client while the socket takes no more.
+_BUFFER = 10
+
 #: What $connect answered, for the handshake, which is in the same task.
 _answer: ContextVar[dict | None] = ContextVar("answer of $connect", default=None)
 
@@ -109,6 +112,24 @@ def _create_route_response(_logical_id, props, _stack_name):
 def _route_id(props: dict) -> str:
     """MiniStack's ``!Ref`` of a route has the API's id before the route's own."""
     return props["RouteId"].rpartition("/")[2]
+
+
+@gap("websocket-buffer")
+def refuse_what_a_client_does_not_read() -> None:
+    """1.5.33: keeps any number of messages for a client that reads none; API Gateway answers 429 when its buffer is full.
+
+    How much API Gateway keeps is not documented.
+    """
+    handle = apigateway.handle_connections_api
+
+    async def handle_with_limit(method, api_id, stage, connection_id, *args, **kwargs):
+        connection = apigateway._ws_connections.get(connection_id)
+        if method == "POST" and connection and connection["outbox"].qsize() >= _BUFFER:
+            headers = {"Content-Type": "application/json", "x-amzn-ErrorType": "LimitExceededException"}
+            return 429, headers, b'{"message": "the client reads too slowly"}'
+        return await handle(method, api_id, stage, connection_id, *args, **kwargs)
+
+    apigateway.handle_connections_api = handle_with_limit
 
 
 @gap("get-connection-names")

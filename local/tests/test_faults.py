@@ -62,14 +62,15 @@ class Tables(Faults):
         put = {"TableName": self.table, "Item": {"pk": {"S": key}}}
         self.dynamodb.transact_write_items(TransactItems=[{"Put": put}])
 
-    def test_a_refused_write_is_throttled_and_does_nothing(self) -> None:
+    def test_a_refused_write_is_throttled_and_does_nothing_until_it_is_made_again(self) -> None:
         self._order("refuse", f"{self.table}/PutItem", 2)
-        for _ in range(2):
+        for key in ("first", "second"):
             with self.assertRaises(self.dynamodb.exceptions.ProvisionedThroughputExceededException):
-                self._put("refused")
-        self.assertFalse(self._has("refused"))
-        self._put("after")
-        self.assertTrue(self._has("after"))
+                self._put(key)
+            self.assertFalse(self._has(key))
+            self._put(key)
+            self.assertTrue(self._has(key))
+        self._put("third")
         self.assertEqual(faults.hits(self.emulator.aws), {f"refuse {self.table}/PutItem": 2})
 
     def test_a_refused_transaction_is_cancelled_with_the_reason(self) -> None:
@@ -99,10 +100,10 @@ class Tables(Faults):
         with self.assertRaises(ClientError):
             self._put("ended")
         self.assertEqual(self._order("refuse", target, 0), {f"refuse {target}": 1})
-        self._put("ended")
+        self._put("after its end")
         self._order("refuse", target, 100)
         self._clear()
-        self._put("ended")
+        self._put("cleared")
         self.assertEqual(faults.hits(self.emulator.aws), {})
 
 

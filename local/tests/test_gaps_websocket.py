@@ -4,6 +4,7 @@ import json
 import unittest
 
 import boto3
+from botocore.config import Config
 
 from expedite_local.aws import REGION
 from tests.emulation import Emulator, shows
@@ -101,6 +102,23 @@ class Connections(unittest.TestCase):
             self.assertEqual(socket.receive(), "pushed")
 
 
+    @shows("websocket-buffer", without="LimitExceededException not raised")
+    def test_a_client_that_does_not_read_gets_no_more(self, emulator: Emulator) -> None:
+        made = emulator.deploy("websocket-buffer", _API)
+        with _connect(emulator, made["Api"]) as socket:
+            socket.send("{}")
+            connection_id = json.loads(socket.receive() or "")["requestContext"]["connectionId"]
+            management = _management(emulator, made["Api"])
+            # The sockets' own buffers have some MB.
+            with self.assertRaises(management.exceptions.LimitExceededException):
+                for _ in range(200):
+                    management.post_to_connection(ConnectionId=connection_id, Data=b"x" * 100_000)
+            while socket.receive(seconds=1):
+                pass
+            management.post_to_connection(ConnectionId=connection_id, Data=b"read again")
+            self.assertEqual(socket.receive(), "read again")
+
+
 def _management(emulator: Emulator, api_id: str):
     return boto3.client(
         "apigatewaymanagementapi",
@@ -108,4 +126,5 @@ def _management(emulator: Emulator, api_id: str):
         region_name=REGION,
         aws_access_key_id="test",
         aws_secret_access_key="test",
+        config=Config(retries={"total_max_attempts": 1}),
     )

@@ -62,7 +62,8 @@ pub fn disable_mapping<'a>(system: &'a System, name: &str) -> Result<Outage<'a>>
     Ok(Outage { system, end: End::Mapping { name } })
 }
 
-/// The next `calls` of an operation on a table are throttled: nothing is done.
+/// The next `calls` of an operation on a table are throttled: nothing is done, and the same call passes when it
+/// is made again.
 ///
 /// # Errors
 /// The launcher refuses it.

@@ -4,7 +4,7 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::config::Credentials;
 use aws_sdk_lambda::types::Environment;
 use expedite_tests::launcher::System;
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 /// The SDK's configuration for the emulator, whose key `test` is root.
 pub async fn sdk(system: &System) -> SdkConfig {
@@ -37,6 +37,8 @@ struct FunctionConfiguration {
     name: String,
     role: String,
     variables: HashMap<String, String>,
+    /// Seconds.
+    time_limit: i32,
 }
 
 impl Otherwise {
@@ -47,6 +49,14 @@ impl Otherwise {
         let old = changed.variables.insert(variable.to_owned(), value.to_owned());
         assert!(old.is_some(), "{function} has no {variable}");
         configure(system, &changed).await;
+        Self { system, before }
+    }
+
+    /// With another time limit.
+    pub async fn limited(system: &'static System, function: &str, to: Duration) -> Self {
+        let before = configuration(system, function).await;
+        let time_limit = i32::try_from(to.as_secs()).unwrap();
+        configure(system, &FunctionConfiguration { time_limit, ..before.clone() }).await;
         Self { system, before }
     }
 
@@ -71,17 +81,33 @@ impl Drop for Otherwise {
     }
 }
 
+/// Awaits something while the relay sweeps all the time, which else it does once a minute.
+pub async fn swept<T>(system: &System, what: impl Future<Output = T>) -> T {
+    let lambda = aws_sdk_lambda::Client::new(&sdk(system).await);
+    let sweep = || lambda.invoke().function_name(format!("{}-relay", system.endpoints.stack_name)).send();
+    let sweeps = async {
+        loop {
+            sweep().await.unwrap();
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    };
+    tokio::select! {
+        done = what => done,
+        () = sweeps => unreachable!("it goes on for ever"),
+    }
+}
+
 async fn configuration(system: &System, function: &str) -> FunctionConfiguration {
     let lambda = aws_sdk_lambda::Client::new(&sdk(system).await);
     let name = format!("{}-{function}", system.endpoints.stack_name);
     let found = lambda.get_function_configuration().function_name(&name).send().await.unwrap();
     let variables = found.environment.and_then(|environment| environment.variables).unwrap();
-    FunctionConfiguration { name, role: found.role.unwrap(), variables }
+    FunctionConfiguration { name, role: found.role.unwrap(), variables, time_limit: found.timeout.unwrap() }
 }
 
 async fn configure(system: &System, to: &FunctionConfiguration) {
     let lambda = aws_sdk_lambda::Client::new(&sdk(system).await);
     let environment = Environment::builder().set_variables(Some(to.variables.clone())).build();
     let update = lambda.update_function_configuration().function_name(&to.name);
-    update.role(&to.role).environment(environment).send().await.unwrap();
+    update.role(&to.role).timeout(to.time_limit).environment(environment).send().await.unwrap();
 }

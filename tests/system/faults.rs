@@ -1,15 +1,17 @@
 //! What breaks, and what is lost by it: nothing.
 
 mod broker;
+mod functions;
+mod mappings;
 mod network;
 mod password;
+mod streams;
+mod table;
 
 use crate::raw;
 use crate::support::{AFTER_A_SWEEP, SOON, Without, alone, path};
-use expedite_tests::launcher::System;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::json;
-use std::process::Command;
 
 #[tokio::test]
 async fn messages_posted_while_the_broker_is_down_complete_once_it_is_up() {
@@ -36,26 +38,6 @@ async fn messages_posted_while_the_broker_is_down_complete_once_it_is_up() {
         let message = caller.wait_for(id, &["completed", "failed"], AFTER_A_SWEEP).await.unwrap();
         assert_eq!((&message["state"], &message["attempt"]), (&json!("completed"), &json!(1)), "{message}");
         assert_eq!(path(&message).iter().filter(|state| **state == "completed").count(), 1);
-    }
-}
-
-#[tokio::test]
-async fn a_function_killed_in_the_middle_of_a_batch_loses_nothing() {
-    let (system, _guard) = alone().await;
-    let caller = system.caller("killed").unwrap();
-    let paused = Without::poller(system);
-    let mut ids = Vec::new();
-    for _ in 0..10 {
-        ids.push(caller.submit(&json!({"type": "demo", "payload": {"work_ms": 3000}})).await.unwrap());
-    }
-    paused.end();
-    for id in &ids {
-        caller.wait_for(id, &["processing"], SOON).await.unwrap();
-    }
-    assert!(kill_function(system, "process") > 0, "a process of the function was there to be killed");
-    for id in &ids {
-        let message = caller.wait_for(id, &["completed", "failed"], AFTER_A_SWEEP).await.unwrap();
-        assert_eq!((&message["state"], &message["attempt"]), (&json!("completed"), &json!(2)), "{message}");
     }
 }
 
@@ -103,23 +85,4 @@ async fn of_a_batch_with_garbage_in_it_the_good_complete_and_the_garbage_comes_o
         assert_eq!(message["attempt"], 1, "{message}");
     }
     assert_eq!(said() - before, 3, "each is reported, and none comes again");
-}
-
-/// Kills the processes that the emulator runs a function in, and says how many.
-fn kill_function(system: &System, name: &str) -> usize {
-    let function = format!("AWS_LAMBDA_FUNCTION_NAME={}-{name}", system.endpoints.stack_name);
-    let emulator = system.endpoints.pids["emulator"];
-    let mut killed = 0;
-    for process in std::fs::read_dir("/proc").unwrap().flatten() {
-        let path = process.path();
-        let Ok(environment) = std::fs::read(path.join("environ")) else { continue };
-        let Ok(status) = std::fs::read_to_string(path.join("status")) else { continue };
-        let ours = status.lines().any(|line| *line == format!("PPid:\t{emulator}"));
-        if ours && environment.split(|byte| *byte == 0).any(|variable| variable == function.as_bytes()) {
-            let pid = process.file_name();
-            assert!(Command::new("kill").arg("-KILL").arg(pid).status().unwrap().success());
-            killed += 1;
-        }
-    }
-    killed
 }

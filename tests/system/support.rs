@@ -6,6 +6,9 @@ use expedite_tests::{
 };
 use serde_json::Value;
 use std::{
+    fs,
+    io::{Read, Seek, SeekFrom},
+    path::PathBuf,
     sync::OnceLock,
     time::{Duration, Instant},
 };
@@ -73,6 +76,39 @@ pub fn first_at<'a>(message: &'a Value, state: &str) -> &'a str {
     let timeline = message["timeline"].as_array().unwrap();
     let entry = timeline.iter().find(|entry| entry["state"] == state);
     entry.unwrap_or_else(|| panic!("never {state}: {message}"))["at"].as_str().unwrap()
+}
+
+/// What a part writes to its log from some moment on.
+pub struct Log {
+    file: PathBuf,
+    from: u64,
+}
+
+impl Log {
+    /// Of that part, from now on.
+    pub fn from_now(system: &System, part: &str) -> Self {
+        let file = system.endpoints.logs.join(format!("{part}.log"));
+        let from = fs::metadata(&file).unwrap().len();
+        Self { file, from }
+    }
+
+    /// How many lines are like that.
+    pub fn count(&self, like: impl Fn(&str) -> bool) -> usize {
+        let mut log = fs::File::open(&self.file).unwrap();
+        log.seek(SeekFrom::Start(self.from)).unwrap();
+        let mut text = Vec::new();
+        log.read_to_end(&mut text).unwrap();
+        String::from_utf8_lossy(&text).lines().filter(|line| like(line)).count()
+    }
+
+    /// Waits for a line like that.
+    pub async fn wait_for(&self, like: impl Fn(&str) -> bool, limit: Duration) {
+        let started = Instant::now();
+        while self.count(&like) == 0 {
+            assert!(started.elapsed() < limit, "nothing like it in {} after {limit:?}", self.file.display());
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
 }
 
 /// Processing is paused, or the broker down, until this goes, however the test ends.

@@ -20,4 +20,5 @@ mod stand_in;
 mod state_machine;
 mod store;
 mod stream;
+mod template;
 mod websocket;

@@ -7,9 +7,11 @@
 
 mod aging;
 mod aws;
+mod batch;
 mod broker;
 mod commands;
 mod dead_letters;
+mod express;
 mod faults;
 mod handlers;
 mod idempotency;

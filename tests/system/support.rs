@@ -120,6 +120,11 @@ impl Without {
         Self(fault::stop_poller(system).unwrap())
     }
 
+    /// Disables the mapping of a queue; what it has begun by then, it ends.
+    pub fn mapping(system: &'static System, queue: &str) -> Self {
+        Self(fault::disable_mapping(system, queue).unwrap())
+    }
+
     /// Kills the broker; it comes back with the store that it left.
     pub fn broker(system: &'static System) -> Self {
         Self(fault::kill_broker(system).unwrap())

@@ -1,5 +1,6 @@
 //! The broker dies, or falls silent.
 
+use crate::aws::swept;
 use crate::support::{AFTER_A_SWEEP, SOON, Without, alone, path};
 use expedite_tests::{http::Caller, load::Load};
 use futures_util::{StreamExt, stream};
@@ -35,8 +36,11 @@ async fn what_the_broker_has_confirmed_survives_its_being_killed() {
         assert_eq!((path.last(), &message["attempt"]), (Some(&"completed"), &json!(1)), "{message}");
         assert_eq!(path.iter().filter(|state| **state == "queued").count(), 1, "handed over once: {message}");
     }
-    caller.wait_for(&not_confirmed, &["completed"], AFTER_A_SWEEP).await.unwrap();
-    load.end(AFTER_A_SWEEP).await.unwrap();
+    let rest = async {
+        caller.wait_for(&not_confirmed, &["completed"], AFTER_A_SWEEP).await.unwrap();
+        load.end(AFTER_A_SWEEP).await.unwrap();
+    };
+    swept(system, rest).await;
 }
 
 /// Messages of all kinds that the broker has. The first of them is the most urgent.
@@ -85,10 +89,11 @@ async fn callers_of_a_silent_broker_are_answered_and_everything_completes_once_i
     frozen.end();
     load.wait_for(acknowledged + 20, SOON).await.unwrap();
     for id in ids {
-        let message = caller.wait_for(&id, &["completed", "failed"], AFTER_A_SWEEP).await.unwrap();
+        let ended = caller.wait_for(&id, &["completed", "failed"], AFTER_A_SWEEP);
+        let message = swept(system, ended).await.unwrap();
         assert_eq!((&message["state"], &message["attempt"]), (&json!("completed"), &json!(1)), "{message}");
     }
-    let ledger = load.end(AFTER_A_SWEEP).await.unwrap();
+    let ledger = swept(system, load.end(AFTER_A_SWEEP)).await.unwrap();
     let counts = ledger.counts();
     assert_eq!(counts.acknowledged, counts.attempted, "nobody was sent away\n{counts}");
 }

@@ -1,7 +1,7 @@
 //! Passwords of the broker that are wrong for a while, or new.
 
 use crate::{
-    aws::{environment, fresh_sandboxes, sdk},
+    aws::{environment, fresh_sandboxes, sdk, swept},
     sender::sender,
     support::{AFTER_A_SWEEP, SOON, alone},
 };
@@ -92,8 +92,8 @@ async fn what_a_wrong_password_holds_up_goes_on_once_the_secret_is_mended() {
 
     let mut ids = until_queued(&caller).await;
     ids.push(refused);
-    complete(&caller, &ids).await;
-    load.end(AFTER_A_SWEEP).await.unwrap();
+    swept(system, complete(&caller, &ids)).await;
+    swept(system, load.end(AFTER_A_SWEEP)).await.unwrap();
 }
 
 /// As on Amazon MQ, where a user's new password waits for the broker's reboot.
@@ -117,9 +117,9 @@ async fn senders_and_mappings_go_on_with_a_rotated_password() {
     let acknowledged = load.ledger().counts().acknowledged;
 
     let ids = until_queued(&caller).await;
-    complete(&caller, &ids).await;
+    swept(system, complete(&caller, &ids)).await;
     load.wait_for(acknowledged + 20, SOON).await.unwrap();
-    load.end(AFTER_A_SWEEP).await.unwrap();
+    swept(system, load.end(AFTER_A_SWEEP)).await.unwrap();
     let message = Message::accept(submission(&tenant("rotation"), 1), SystemClock.now());
     let before = sender(system, Some(("before-rotation", &secrets[0].text))).await;
     let refused = before.send(&Envelope::of(&message, payload("{}")), Duration::ZERO).await;

@@ -24,6 +24,8 @@ pub enum Request {
     Amend { tenant: &'static str, name: String, fields: Value },
     /// `POST /v1/messages/{id}/redrive`.
     Redrive { tenant: &'static str, name: String },
+    /// `POST /v1/redrive`.
+    RedriveAll { tenant: &'static str },
     /// `GET /v1/messages`.
     List { tenant: &'static str },
 }
@@ -40,6 +42,7 @@ impl Request {
             | Self::Cancel { tenant, .. }
             | Self::Amend { tenant, .. }
             | Self::Redrive { tenant, .. }
+            | Self::RedriveAll { tenant }
             | Self::List { tenant } => tenant,
         }
     }
@@ -67,6 +70,7 @@ impl Request {
             Self::Cancel { .. } => "DELETE /v1/messages/{id}",
             Self::Amend { .. } => "PATCH /v1/messages/{id}",
             Self::Redrive { .. } => "POST /v1/messages/{id}/redrive",
+            Self::RedriveAll { .. } => "POST /v1/redrive",
             Self::List { .. } => "GET /v1/messages",
         }
     }
@@ -79,6 +83,7 @@ impl Request {
                 Some(json!({"messages": messages}))
             }
             Self::Amend { fields, .. } => Some(fields.clone()),
+            Self::RedriveAll { .. } => Some(json!({})),
             _ => None,
         }
     }
@@ -174,7 +179,7 @@ impl System {
         let foreign = target.is_some_and(|key| key.tenant.as_str() != request.tenant());
         let allowed: &[u16] = match request {
             Request::Submit { .. } => &[200, 202, 503],
-            Request::Batch { .. } | Request::List { .. } => &[200, 503],
+            Request::Batch { .. } | Request::RedriveAll { .. } | Request::List { .. } => &[200, 503],
             // A failed read says so before it can be known whose message it is.
             _ if foreign => &[404, 503],
             Request::Amend { .. } => &[200, 400, 409, 503],
@@ -193,17 +198,28 @@ impl System {
                 }
             }
             (Request::Cancel { .. }, Some(key)) if status < 300 => history.cancelled.push(key.clone()),
+            (Request::RedriveAll { tenant }, _) if status < 300 => {
+                for entry in body["messages"].as_array().unwrap() {
+                    if entry["redriven"] == true {
+                        let id = entry["id"].as_str().unwrap().parse().unwrap();
+                        history.redriven(&Key { tenant: tenant.parse().unwrap(), id });
+                    }
+                }
+            }
             (Request::Redrive { .. }, Some(key)) if status < 300 => history.redriven(key),
             _ => (),
         }
     }
 
-    /// What a subscriber of a tenant knows who has applied all pushes, and then a list.
-    pub fn view(&mut self, tenant: &'static str) -> View {
+    /// What a subscriber of a tenant knows who has applied all pushes, and a list after them or not.
+    pub fn view(&mut self, tenant: &'static str, with_list: bool) -> View {
         let mut view = View::default();
         for frame in self.world.push.frames(&Self::socket(tenant)) {
             let frame: Value = serde_json::from_str(&frame).unwrap();
             view.take(&frame["updates"]);
+        }
+        if !with_list {
+            return view;
         }
         let list = self.request(Request::List { tenant }).unwrap();
         if let Some(Ended::Answered(answer)) = self.run(list) {

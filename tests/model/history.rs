@@ -3,6 +3,7 @@
 use crate::{invocation::Invocation, rules};
 use expedite::{
     domain::{Message, Owner, State},
+    envelope::Envelope,
     handler::{Job, Verdict},
     ports::Key,
 };
@@ -86,6 +87,14 @@ impl History {
             self.violations.push(format!("{name}: attempt {} ran twice", job.attempt));
         }
         self.runs.push(Run { key, attempt: job.attempt, verdict });
+    }
+
+    /// A message was handed over: with the priority that it has, unless it has changed meanwhile.
+    pub fn sent(&mut self, envelope: &Envelope, stored: &[Message]) {
+        let same = |message: &&Message| message.id == envelope.id && message.epoch == envelope.epoch;
+        if stored.iter().find(same).is_some_and(|message| message.priority != envelope.priority) {
+            self.violations.push(format!("{}: handed over as {}", envelope.id, envelope.priority));
+        }
     }
 
     /// The caller was told that a failed message is tried again.

@@ -24,6 +24,9 @@ fn run(scenario: &Scenario, plan: &Plan, with_fanout: bool) -> (Vec<Call>, Vec<S
         broken.push(format!("{strays} strays are kept"));
     }
     let counts = system.world.history().ledger.counts();
+    if unharmed && with_fanout {
+        broken.extend(system.compare_views(false));
+    }
     if unharmed && !(counts.completed == counts.attempted && system.has_seen(scenario.seen)) {
         broken.push(format!("it is not what it should be by itself: {counts:?}, {:?}", scenario.seen));
     }
@@ -41,12 +44,13 @@ fn check(scenario: &Scenario, plan: &Plan, with_fanout: bool) -> Vec<Call> {
             None => format!("{fault:?} at call {at}"),
         })
         .collect();
+    let replay: Vec<_> = plan.iter().map(|(at, fault)| format!("({at}, Fault::{fault:?})")).collect();
     assert!(
         broken.is_empty(),
-        "\nscenario {:?}\nwith {points:?}\nreplay it with check(…, &{:?}, {with_fanout})\n{}\n",
+        "\nscenario {:?}\nwith {points:?}\n{}\nto see it again: check(scenario, &vec![{}], {with_fanout})\n",
         scenario.name,
-        plan.iter().map(|(at, fault)| format!("({at}, Fault::{fault:?})")).collect::<Vec<_>>(),
-        broken.join("\n")
+        broken.join("\n"),
+        replay.join(", ")
     );
     calls
 }

@@ -163,6 +163,7 @@ impl Broker for Ports {
     async fn send(&self, envelope: &Envelope, delay: Duration) -> Result<(), SendError> {
         let effect = async {
             let now = self.world.clock.now();
+            self.world.history().sent(envelope, &self.world.store.all());
             self.world.broker().take(envelope, delay, now);
             Ok(())
         };

@@ -87,13 +87,21 @@ impl System {
             }
         }
         self.world.calm();
+        let mut broken = self.world.history().at_rest(&self.world.store.all());
+        if !self.to_fanout.off {
+            broken.extend(self.compare_views(true));
+        }
+        broken
+    }
+
+    /// Holds what subscribers know against what is stored: by the pushes alone, or with a list after them.
+    pub fn compare_views(&mut self, with_list: bool) -> Vec<String> {
         let stored = self.world.store.all();
-        let mut broken = self.world.history().at_rest(&stored);
-        let with_subscribers = !self.to_fanout.off;
-        for tenant in TENANTS.into_iter().filter(|_| with_subscribers) {
-            let own: Vec<_> =
-                stored.iter().filter(|message| message.tenant.as_str() == tenant).cloned().collect();
-            let view = self.view(tenant);
+        let mut broken = Vec::new();
+        for tenant in TENANTS {
+            let own = stored.iter().filter(|message| message.tenant.as_str() == tenant);
+            let own: Vec<_> = own.cloned().collect();
+            let view = self.view(tenant, with_list);
             let wrong = view.wrong(&own);
             if !wrong.is_empty() || view.len() != own.len() {
                 broken.push(format!("{tenant} sees something else than what is stored: {wrong:?}, {view:?}"));

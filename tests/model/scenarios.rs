@@ -166,7 +166,21 @@ pub const MAIN: [Scenario; 12] = [
 ];
 
 /// Those of which every point is tried by itself.
-pub const OTHERS: [Scenario; 9] = [
+pub const OTHERS: [Scenario; 10] = [
+    Scenario {
+        name: "redrive of many",
+        script: |system| {
+            for name in ["a", "b", "c"] {
+                submit(system, name, json!({"work": {"discards": true}}));
+            }
+            system.go_on(2 * MINUTE);
+            system.ask(Request::RedriveAll { tenant: "rival" });
+            system.ask(Request::RedriveAll { tenant: "acme" });
+        },
+        ends: &[State::Completed, State::Failed],
+        seen: "accepted: redriven by its caller",
+        strays: 0,
+    },
     Scenario {
         name: "an end that comes before the start",
         script: |system| {

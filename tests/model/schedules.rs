@@ -124,6 +124,7 @@ fn order((tenant, number, what): (&'static str, usize, usize)) -> Request {
         0 | 1 => Request::Cancel { tenant, name },
         2 => Request::Amend { tenant, name, fields: json!({"priority": "high"}) },
         3 => Request::Amend { tenant, name, fields: json!({"deliver_at": "2026-01-31T12:05:00Z"}) },
+        4 => Request::RedriveAll { tenant },
         _ => Request::Redrive { tenant, name },
     }
 }

@@ -5,6 +5,7 @@ mod functions;
 mod mappings;
 mod network;
 mod password;
+mod restart;
 mod streams;
 mod table;
 

@@ -105,6 +105,9 @@ def poll_once(mapping: dict) -> bool:
         return True
 
     result = lambda_svc._execute_function(function, {"Records": batch})
+    if result.get("log"):
+        # As after every other call, so that the emulator's log has all of it.
+        lambda_svc.logger.info("Lambda %s output:\n%s", mapping["FunctionName"], result["log"])
     failed_at = _first_failure(result, records, mapping)
     mapping["LastProcessingResult"] = "OK" if failed_at is None else "PROBLEM: Function call failed"
     if failed_at is None:

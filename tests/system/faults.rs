@@ -6,6 +6,7 @@ mod mappings;
 mod network;
 mod password;
 mod restart;
+mod sockets;
 mod streams;
 mod table;
 

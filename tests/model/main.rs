@@ -10,6 +10,7 @@ mod caller;
 mod handler;
 mod history;
 mod invocation;
+mod overlaps;
 mod points;
 mod ports;
 mod rest;

@@ -150,6 +150,8 @@ impl Play {
     fn new(case: &Case) -> Self {
         let mut system = System::new(Vec::new());
         system.skews.clone_from(&case.skews);
+        // Longer than a lease, so that an attempt can outlive its own.
+        system.batch_seconds = 300;
         Self { system, requests: case.requests.clone().into_iter(), running: Vec::new(), died: 0 }
     }
 

@@ -35,6 +35,8 @@ pub struct System {
     pub aging: Aging,
     /// How many messages `process` handles at once.
     pub concurrency: usize,
+    /// How many seconds `process` has for a batch.
+    pub batch_seconds: u64,
     /// Whether the mappings on the lanes are on.
     pub processing: bool,
     /// So many invocations of `process` die before they do anything.
@@ -98,6 +100,7 @@ impl System {
             // The template's defaults.
             aging: Aging { low: minutes(15), medium: minutes(30), cap: Priority::High },
             concurrency: 10,
+            batch_seconds: 60,
             processing: true,
             broken_starts: 0,
             to_relay: Reader::default(),

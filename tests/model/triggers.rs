@@ -47,7 +47,7 @@ impl System {
         let dies = self.broken_starts > 0;
         self.broken_starts = self.broken_starts.saturating_sub(1);
         let limits = Limits::new(self.concurrency, 30);
-        Some(self.launch(by, purpose, 60, move |ports, ends_at| async move {
+        Some(self.launch(by, purpose, self.batch_seconds, move |ports, ends_at| async move {
             if dies {
                 return ports.by.die().await;
             }

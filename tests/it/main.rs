@@ -21,4 +21,5 @@ mod state_machine;
 mod store;
 mod stream;
 mod template;
+mod throttling;
 mod websocket;

@@ -87,8 +87,17 @@ impl Fault {
     }
 }
 
+/// How often a fault was there, and how many calls it has hit: of those that are counted in calls.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Inflicted {
+    /// How often it came.
+    pub times: usize,
+    /// How many calls it hit.
+    pub hits: u64,
+}
+
 /// Inflicts about so many faults a minute, of every kind and length, until it is stopped. Each has ended when this
-/// returns, and so often each was there. `said` is called with each that begins.
+/// returns. `said` is called with each that begins.
 ///
 /// # Errors
 /// A fault can't be inflicted or mended.
@@ -98,8 +107,8 @@ pub async fn inflict(
     mut random: Rng,
     mut stop: oneshot::Receiver<()>,
     said: impl Fn(Fault, Duration),
-) -> Result<BTreeMap<Fault, usize>> {
-    let mut counts = BTreeMap::new();
+) -> Result<BTreeMap<Fault, Inflicted>> {
+    let mut counts = BTreeMap::<_, Inflicted>::new();
     if per_minute == 0 {
         return Ok(counts);
     }
@@ -119,10 +128,11 @@ pub async fn inflict(
         let lasts = Duration::from_millis(random.u64(100..=fault.longest()));
         said(fault, lasts);
         let outage = block_in_place(|| fault.begin(system, &mut random))?;
+        let inflicted = counts.entry(fault).or_default();
+        inflicted.times += 1;
         if let Some(outage) = outage {
             sleep(lasts).await;
-            block_in_place(|| outage.end())?;
+            inflicted.hits += block_in_place(|| outage.end())?;
         }
-        *counts.entry(fault).or_default() += 1;
     }
 }

@@ -7,7 +7,8 @@
 #![expect(clippy::print_stdout, reason = "the ledger is the point")]
 
 use expedite_tests::{
-    Result, chaos,
+    Result,
+    chaos::{self, Inflicted},
     launcher::System,
     load::{Load, Pace},
 };
@@ -62,7 +63,8 @@ async fn main() -> Result<ExitCode> {
         Rng::with_seed(options.seed),
         stopped,
         |fault, lasts| {
-            bar.suspend(|| println!("{:>6.1} s  {fault:?} for {lasts:.1?}", started.elapsed().as_secs_f64()))
+            let (at, acknowledged) = (started.elapsed().as_secs(), load.ledger().counts().acknowledged);
+            bar.suspend(|| println!("{at:>5} s {acknowledged:>7} acknowledged   {fault:?} for {lasts:.1?}"));
         },
     );
     let sent = async {
@@ -79,8 +81,9 @@ async fn main() -> Result<ExitCode> {
     bar.finish_and_clear();
 
     println!("\nafter {:.0} s, with", started.elapsed().as_secs_f64());
-    for (fault, count) in &faults {
-        println!("  {count:>3} × {fault:?}");
+    for (fault, Inflicted { times, hits }) in &faults {
+        let hits = if *hits > 0 { format!(", {hits} calls") } else { String::new() };
+        println!("  {times:>3} × {fault:?}{hits}");
     }
     println!("\n{}", ledger.counts());
     ledger.missing().for_each(|name| println!("lost: {name}"));

@@ -1,0 +1,61 @@
+//! What the embedded DynamoDB never does: it leaves a part of a batch read undone, as a throttled table does.
+
+use crate::stand_in::{Reply, sdk, serve};
+use expedite::{
+    adapters::dynamodb::MessagesTable,
+    conformance::{submission, tenant},
+    ports::{Key, MessageStore, StoreError},
+};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+fn key(number: u128) -> Key {
+    let submission = submission(&tenant("acme"), number);
+    Key { tenant: submission.tenant, id: submission.id }
+}
+
+/// What names a message in the table.
+fn named(key: &Key) -> Value {
+    json!({"pk": {"S": format!("acme#{}", key.id)}, "sk": {"S": "message"}})
+}
+
+/// Answers with nothing found and these keys left undone, and says which keys were asked for.
+async fn leave(listener: &TcpListener, undone: &[Value]) -> Value {
+    let undone = if undone.is_empty() { json!({}) } else { json!({"messages": {"Keys": undone}}) };
+    let answer = json!({"Responses": {"messages": []}, "UnprocessedKeys": undone}).to_string();
+    let call = serve(listener, Reply::Answer(200, "", answer.leak())).await;
+    call.body["RequestItems"]["messages"]["Keys"].clone()
+}
+
+async fn table() -> (MessagesTable, TcpListener) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    (MessagesTable::new(&sdk(&listener), "messages".to_owned(), 1), listener)
+}
+
+#[tokio::test]
+async fn what_a_throttled_read_left_undone_is_read_again_and_nothing_else() {
+    let (table, listener) = table().await;
+    let keys = [key(1), key(2)];
+    let (read, asked) = tokio::join!(table.read_many(&keys), async {
+        (leave(&listener, &[named(&keys[1])]).await, leave(&listener, &[]).await)
+    });
+    assert_eq!(read.unwrap().len(), 0);
+    assert_eq!(asked, (json!([named(&keys[0]), named(&keys[1])]), json!([named(&keys[1])])));
+}
+
+#[tokio::test]
+async fn a_read_that_stays_throttled_is_an_error_that_passes() {
+    let (table, listener) = table().await;
+    let key = key(1);
+    let throttled = async {
+        loop {
+            leave(&listener, &[named(&key)]).await;
+        }
+    };
+    tokio::select! {
+        read = table.read_many(std::slice::from_ref(&key)) => {
+            assert!(matches!(read, Err(StoreError::Unavailable(_))), "{read:?}");
+        }
+        () = throttled => unreachable!(),
+    }
+}

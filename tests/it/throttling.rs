@@ -1,4 +1,4 @@
-//! What the embedded DynamoDB never does: it leaves a part of a batch read undone, as a throttled table does.
+//! What the embedded DynamoDB never does: it throttles nothing, and leaves no part of a batch read undone.
 
 use crate::stand_in::{Reply, sdk, serve};
 use expedite::{
@@ -57,5 +57,28 @@ async fn a_read_that_stays_throttled_is_an_error_that_passes() {
             assert!(matches!(read, Err(StoreError::Unavailable(_))), "{read:?}");
         }
         () = throttled => unreachable!(),
+    }
+}
+
+#[tokio::test]
+async fn a_table_that_is_throttled_for_a_moment_is_asked_again() {
+    const THROTTLED: &str = "x-amzn-errortype: ProvisionedThroughputExceededException\r\n";
+    for (times, is_read) in [(5, true), (6, false)] {
+        let (table, listener) = table().await;
+        let key = key(1);
+        let throttled = async {
+            for _ in 0..times {
+                serve(&listener, Reply::Answer(400, THROTTLED, "{}")).await;
+            }
+            serve(&listener, Reply::Answer(200, "", "{}")).await;
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            read = table.read(&key) => match read {
+                Ok(found) => assert_eq!((found, is_read), (None, true), "{times} times"),
+                Err(error) => assert!(!is_read && matches!(error, StoreError::Unavailable(_)), "{error}"),
+            },
+            () = throttled => unreachable!(),
+        }
     }
 }

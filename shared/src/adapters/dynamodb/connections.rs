@@ -1,4 +1,4 @@
-use super::{incomplete, store_error, ttl};
+use super::{client, incomplete, store_error, ttl};
 use crate::ports::{
     Connection, ConnectionId, Connections, StoreError, SubscriberPage, Subscribers, TicketHash, Tickets,
 };
@@ -62,7 +62,7 @@ struct TicketRow {
 impl ConnectionsTable {
     /// The table of that name.
     pub fn new(sdk: &SdkConfig, table: String) -> Self {
-        Self::with_client(Client::new(sdk), table)
+        Self::with_client(client(sdk), table)
     }
 
     /// The same over a client that exists.

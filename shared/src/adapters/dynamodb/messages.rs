@@ -1,5 +1,5 @@
 use super::{
-    describe, incomplete,
+    client, describe, incomplete,
     item::{
         MESSAGE, MessageItem, PAYLOAD, PayloadItem, created, key_in, message_from, open, pk, position_in,
     },
@@ -51,7 +51,7 @@ pub struct MessagesTable {
 impl MessagesTable {
     /// The table of that name. Messages that have ended are kept for `retention_days`.
     pub fn new(sdk: &SdkConfig, table: String, retention_days: u32) -> Self {
-        Self::with_client(Client::new(sdk), table, retention_days)
+        Self::with_client(client(sdk), table, retention_days)
     }
 
     /// The same over a client that exists.

@@ -13,7 +13,21 @@ pub use messages::MessagesTable;
 pub(crate) use item::{image, pk};
 
 use crate::ports::StoreError;
-use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_config::SdkConfig;
+use aws_sdk_dynamodb::{
+    Client,
+    config::{Builder, retry::RetryConfig},
+    error::{DisplayErrorContext, ProvideErrorMetadata, SdkError},
+};
+use std::time::Duration;
+
+/// How often a call is made at most. With the waits between, which double and have full jitter, a table may be throttled
+/// for a second and a half and nobody hears of it.
+const TRIES: u32 = 6;
+
+/// The longest first wait before a call is made again. DynamoDB is throttled for moments, partition by partition; the
+/// SDK's own first wait of a second is for slower services.
+const FIRST_WAIT: Duration = Duration::from_millis(50);
 
 /// Codes that do not pass by themselves.
 const REFUSALS: [&str; 5] = [
@@ -23,6 +37,12 @@ const REFUSALS: [&str; 5] = [
     "ValidationException",
     "ItemCollectionSizeLimitExceededException",
 ];
+
+/// A client of the tables.
+fn client(sdk: &SdkConfig) -> Client {
+    let retries = RetryConfig::standard().with_max_attempts(TRIES).with_initial_backoff(FIRST_WAIT);
+    Client::from_conf(Builder::from(sdk).retry_config(retries).build())
+}
 
 /// An SDK's error as a sentence: the service's code and message, or what happened on the way.
 pub(super) fn describe<E, R>(error: &SdkError<E, R>) -> String

@@ -45,7 +45,7 @@ check: setup ## Formatting, lints, documentation, and the tests that need no ser
 
 .PHONY: test
 test: check build test-local ## All tests: check, the local system's own, and the system tests on real parts
-	cargo test --workspace --features expedite-tests/system --test system
+	cargo test --workspace --features expedite-tests/system --test system -- --test-threads=4
 	cargo run --package expedite-tests --bin soak -- --count 600 --faults-per-minute 20
 
 .PHONY: soak

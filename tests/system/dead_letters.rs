@@ -69,7 +69,7 @@ async fn what_belongs_to_no_message_is_kept_once_and_named_in_the_log() {
 }
 
 /// The first attempt that the broker gave up, and why, once it is counted.
-async fn given_up(caller: &Caller, id: &str) -> (u64, String) {
+pub async fn given_up(caller: &Caller, id: &str) -> (u64, String) {
     let started = Instant::now();
     loop {
         let message = caller.message(id).await.unwrap();
@@ -85,7 +85,8 @@ async fn given_up(caller: &Caller, id: &str) -> (u64, String) {
     }
 }
 
-async fn completes(caller: &Caller, id: &str) {
+/// It is run after that, once, and completes.
+pub async fn completes(caller: &Caller, id: &str) {
     let message = caller.wait_for(id, &["completed", "failed"], SOON).await.unwrap();
     assert_eq!(message["state"], "completed", "{message}");
     assert!(message["attempt"].as_u64().unwrap() > 1, "{message}");

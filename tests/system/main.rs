@@ -1,7 +1,7 @@
 //! The whole system on real parts: the deployed template, the broker, the mapping's poller, IAM enforced.
 //!
-//! All tests share one system, which starts with the first of them and ends with the process. Each has tenants of its
-//! own, so they run side by side; those that disturb the system take it for themselves.
+//! The tests share a few systems, each of which starts with the first test on it and ends with the process. Each test has
+//! tenants of its own, so they run side by side; those that disturb a system take one for themselves.
 
 #![expect(clippy::unwrap_used, reason = "what goes wrong in a test ends it")]
 

@@ -4,6 +4,7 @@ use expedite_tests::{
     fault::{self, Outage},
     launcher::System,
 };
+use futures_util::future::select_all;
 use serde_json::Value;
 use std::{
     fs,
@@ -23,30 +24,50 @@ pub const AFTER_A_SWEEP: Duration = Duration::from_secs(150);
 /// The origin that may open sockets.
 pub const ORIGIN: &str = "https://console.example";
 
-static SYSTEM: OnceLock<Result<System, String>> = OnceLock::new();
-static USE: RwLock<()> = RwLock::const_new(());
+/// How many systems share the tests: most of these wait most of the time, so two cores have room for two.
+const COUNT: usize = 2;
 
-/// The running system. Short handler times keep leases short, so that a killed function is found out soon.
-pub fn system() -> &'static System {
-    let started = SYSTEM.get_or_init(|| {
-        let origins = format!("AllowedOrigins={ORIGIN}");
-        let parameters = ["HandlerTimeoutSeconds=5", "ProcessTimeoutSeconds=30", origins.as_str()];
-        let arguments: Vec<_> = parameters.iter().flat_map(|parameter| ["--parameter", parameter]).collect();
-        System::start("system-tests", &arguments).map_err(|error| error.to_string())
-    });
-    started.as_ref().unwrap()
+static SYSTEMS: [Shared; COUNT] = [const { Shared::new() }; COUNT];
+
+/// A system, started with the first test on it, and who is on it.
+struct Shared {
+    system: OnceLock<Result<System, String>>,
+    tests: RwLock<()>,
 }
 
-/// The system beside other tests.
+impl Shared {
+    const fn new() -> Self {
+        Self { system: OnceLock::new(), tests: RwLock::const_new(()) }
+    }
+
+    /// The running system. Short handler times keep leases short, so that a killed function is found out soon.
+    fn system(&'static self, number: usize) -> &'static System {
+        let started = self.system.get_or_init(|| {
+            let origins = format!("AllowedOrigins={ORIGIN}");
+            let parameters = ["HandlerTimeoutSeconds=5", "ProcessTimeoutSeconds=30", origins.as_str()];
+            let arguments: Vec<_> =
+                parameters.iter().flat_map(|parameter| ["--parameter", parameter]).collect();
+            System::start(&format!("system-tests-{number}"), &arguments).map_err(|error| error.to_string())
+        });
+        started.as_ref().unwrap()
+    }
+}
+
+/// A system beside other tests.
 pub async fn beside_others() -> (&'static System, RwLockReadGuard<'static, ()>) {
-    let guard = USE.read().await;
-    (system(), guard)
+    first_free(|shared| shared.tests.read()).await
 }
 
-/// The system with no other test on it.
+/// A system with no other test on it.
 pub async fn alone() -> (&'static System, RwLockWriteGuard<'static, ()>) {
-    let guard = USE.write().await;
-    (system(), guard)
+    first_free(|shared| shared.tests.write()).await
+}
+
+/// The system that can be had first, and the guard that keeps it.
+async fn first_free<F: Future>(wait: impl Fn(&'static Shared) -> F) -> (&'static System, F::Output) {
+    let all = SYSTEMS.iter().map(|shared| Box::pin(wait(shared)));
+    let (guard, number, _) = select_all(all).await;
+    (SYSTEMS[number].system(number), guard)
 }
 
 /// The states of a message's timeline, oldest first.

@@ -67,13 +67,16 @@ struct Batch {
     ids: Vec<String>,
 }
 
-/// Starts a load, and gets a batch of urgent messages under way before it.
+/// Fewer than the batches of a mapping that can be under way: each of these may take one up, and the next attempts need one.
+const URGENT: usize = 3;
+
+/// Starts a load, and gets urgent messages under way before it.
 async fn under_load(system: &'static System, name: &str) -> (Load, Batch) {
     let caller = system.caller(name).unwrap();
     let paused = Without::poller(system);
     let mut ids = Vec::new();
-    for _ in 0..5 {
-        let message = json!({"type": "demo", "priority": "high", "payload": {"work_ms": 3000}});
+    for _ in 0..URGENT {
+        let message = json!({"type": "demo", "priority": "high", "payload": {"work_ms": 4000}});
         ids.push(caller.submit(&message).await.unwrap());
     }
     let load = Load::start(&system.caller(&format!("{name}-load")).unwrap());

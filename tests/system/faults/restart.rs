@@ -44,6 +44,7 @@ async fn everything_goes_on_where_it_was() {
     let mut socket = Subscriber::open(&system.endpoints.websocket_url, &caller, &["all"]).await.unwrap();
     let message = swept(&system, caller.wait_for(&running, &["completed"], AFTER_A_SWEEP)).await.unwrap();
     assert_eq!(message["attempt"], 2, "its function was gone, and its lease has lapsed: {message}");
-    socket.wait_for(&running, &["completed"]).await.unwrap();
+    let later = caller.submit(&json!({"type": "demo"})).await.unwrap();
+    socket.wait_for(&later, &["completed"]).await.unwrap();
     swept(&system, load.end(AFTER_A_SWEEP)).await.unwrap();
 }

@@ -46,7 +46,8 @@ check: setup ## Formatting, lints, documentation, and the tests that need no ser
 .PHONY: test
 test: check build test-local ## All tests: check, the local system's own, and the system tests on real parts
 	cargo test --workspace --features expedite-tests/system --test system -- --test-threads=4
-	cargo run --package expedite-tests --bin soak -- --count 600 --faults-per-minute 20
+	# As the tests' build has left it: by itself its dependencies would be built once more, with fewer features.
+	$${CARGO_TARGET_DIR:-target}/debug/soak --count 600 --faults-per-minute 20
 
 .PHONY: soak
 soak: build ## Send 20 000 messages while things break, and print the ledger: make soak COUNT=… FAULTS=… (a minute) SEED=…

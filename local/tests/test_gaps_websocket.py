@@ -101,7 +101,6 @@ class Connections(unittest.TestCase):
             management.post_to_connection(ConnectionId=connection_id, Data=b"pushed")
             self.assertEqual(socket.receive(), "pushed")
 
-
     @shows("websocket-buffer", without="LimitExceededException not raised")
     def test_a_client_that_does_not_read_gets_no_more(self, emulator: Emulator) -> None:
         made = emulator.deploy("websocket-buffer", _API)

@@ -10,11 +10,10 @@
     reason = "what can't be set up ends it, and the table is the point"
 )]
 
-use expedite::view::parse_rfc3339;
-use expedite_tests::{http::Caller, launcher::System};
+use expedite_tests::{chart::Life, http::Caller, launcher::System};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use reqwest::Method;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::time::Duration;
 
 /// Four full batches of the API.
@@ -31,28 +30,6 @@ const WORK: u64 = 200;
 /// How long everything may take.
 const LIMIT: Duration = Duration::from_secs(300);
 
-/// What a message's timeline says, in milliseconds.
-struct Run {
-    accepted: i64,
-    started: i64,
-    ended: i64,
-}
-
-impl Run {
-    fn of(message: &Value) -> Self {
-        let first = |state: &str| {
-            let entries = message["timeline"].as_array().unwrap();
-            let entry = entries.iter().find(|entry| entry["state"] == state).unwrap();
-            parse_rfc3339(entry["at"].as_str().unwrap()).unwrap().millis()
-        };
-        Self { accepted: first("accepted"), started: first("processing"), ended: first("completed") }
-    }
-
-    fn waited(&self) -> i64 {
-        self.started - self.accepted
-    }
-}
-
 #[tokio::main]
 async fn main() {
     println!("{LOWS} lows of {WORK} ms, and then a high one every second, {HIGHS} times");
@@ -64,10 +41,10 @@ async fn main() {
         submit_lows(&caller).await;
         system.order("poller start").unwrap();
         let highs = submit_highs(&caller).await;
-        let highs: Vec<_> = runs(&caller, highs).await;
+        let highs = lives(&caller, highs).await;
         let lows = caller.list("&priority=low").await.unwrap();
         let lows: Vec<_> = lows.iter().map(|low| low["id"].as_str().unwrap().to_owned()).collect();
-        report(lane, &highs, &runs(&caller, lows).await);
+        report(lane, &highs, &lives(&caller, lows).await);
     }
 }
 
@@ -90,22 +67,22 @@ async fn submit_highs(caller: &Caller) -> Vec<String> {
     ids
 }
 
-async fn runs(caller: &Caller, ids: Vec<String>) -> Vec<Run> {
+async fn lives(caller: &Caller, ids: Vec<String>) -> Vec<Life> {
     stream::iter(ids)
         .map(|id| async move { caller.wait_for(&id, &["completed"], LIMIT).await })
         .buffered(4)
-        .map_ok(|message| Run::of(&message))
+        .map_ok(|message| Life::of(&message).unwrap())
         .try_collect()
         .await
         .unwrap()
 }
 
-fn report(lane: &str, highs: &[Run], lows: &[Run]) {
-    let (waited, longest) = median_and_most(highs.iter().map(Run::waited));
+fn report(lane: &str, highs: &[Life], lows: &[Life]) {
+    let (waited, longest) = median_and_most(highs.iter().map(Life::wait));
     let (handled, _) = median_and_most(lows.iter().map(|low| low.ended - low.started));
     // Lows that started while a high one waited.
-    let overtaken = |high: &Run| {
-        let between = |low: &&Run| (high.accepted..high.started).contains(&low.started);
+    let overtaken = |high: &Life| {
+        let between = |low: &&Life| (high.accepted..high.started).contains(&low.started);
         i64::try_from(lows.iter().filter(between).count()).unwrap()
     };
     let (overtakers, most) = median_and_most(highs.iter().map(overtaken));

@@ -46,7 +46,7 @@ expect() {
 
 # Runs one control. Fails where a test does not tell the two apart.
 control() {
-  local patch=$1 name held=0
+  local patch=$1 name missed=0
   name=$(basename "$patch" .patch)
   local tests
   mapfile -t tests < <(sed -n 's/^Fails: //p' "$patch")
@@ -54,7 +54,7 @@ control() {
   [[ ${#tests[@]} -gt 0 ]] || { echo "  it names no test"; return 1; }
   for test in "${tests[@]}"; do
     read -ra words <<<"$test"
-    expect ok "${words[@]}" || held=1
+    expect ok "${words[@]}" || missed=1
   done
   if ! git apply --directory "$UNDER" "$patch"; then
     echo "  the patch does not apply any more: take the safeguard out by hand and make it anew"
@@ -63,10 +63,10 @@ control() {
   fi
   for test in "${tests[@]}"; do
     read -ra words <<<"$test"
-    expect FAILED "${words[@]}" || held=1
+    expect FAILED "${words[@]}" || missed=1
   done
   git apply --directory "$UNDER" --reverse "$patch"
-  return "$held"
+  return "$missed"
 }
 
 mkdir -p "$WORK"

@@ -15,9 +15,12 @@ pub struct Life {
     pub bypassed: bool,
     /// Whether it waited for a time of its own.
     pub delayed: bool,
-    accepted: i64,
-    started: i64,
-    ended: i64,
+    /// When it was accepted.
+    pub accepted: i64,
+    /// When its handler was started first.
+    pub started: i64,
+    /// When it completed.
+    pub ended: i64,
 }
 
 /// A priority, ordered: the less urgent is the smaller one.
@@ -71,7 +74,8 @@ impl Life {
         })
     }
 
-    fn wait(&self) -> i64 {
+    /// How long it waited for its start.
+    pub fn wait(&self) -> i64 {
         self.started - self.accepted
     }
 }

@@ -1,6 +1,10 @@
 //! A load that runs while something breaks, and the ledger of what became of it.
 
-use crate::{Result, http::Caller, ledger::Ledger};
+use crate::{
+    Result,
+    http::Caller,
+    ledger::{Counts, Ledger},
+};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -82,8 +86,8 @@ impl Load {
     }
 
     /// What is known by now: requests and their answers.
-    pub fn ledger(&self) -> Ledger {
-        locked(&self.ledger).clone()
+    pub fn counts(&self) -> Counts {
+        locked(&self.ledger).counts()
     }
 
     /// Waits until at least so many are acknowledged.
@@ -92,7 +96,7 @@ impl Load {
     /// They are not after `limit`.
     pub async fn wait_for(&self, acknowledged: usize, limit: Duration) -> Result<()> {
         let enough = async {
-            while self.ledger().counts().acknowledged < acknowledged {
+            while self.counts().acknowledged < acknowledged {
                 sleep(Duration::from_millis(20)).await;
             }
         };
@@ -108,7 +112,7 @@ impl Load {
 
     /// How many messages the system holds that are in no final state; none where it does not say.
     pub async fn unfinished(&self) -> Option<u64> {
-        unfinished(&self.caller.get("/v1/stats").await.ok()?.body)
+        left(&self.caller).await
     }
 
     /// Sends no more, waits until everything has ended or `limit` is over, and reads what became of each message.
@@ -191,13 +195,13 @@ async fn send(caller: &Caller, number: usize, ledger: &Mutex<Ledger>) {
 
 async fn wait_until_nothing_is_left(caller: &Caller, limit: Duration) {
     let started = Instant::now();
-    while started.elapsed() < limit {
-        let stats = caller.get("/v1/stats").await;
-        if stats.is_ok_and(|stats| unfinished(&stats.body) == Some(0)) {
-            return;
-        }
+    while started.elapsed() < limit && left(caller).await != Some(0) {
         sleep(Duration::from_millis(500)).await;
     }
+}
+
+async fn left(caller: &Caller) -> Option<u64> {
+    unfinished(&caller.get("/v1/stats").await.ok()?.body)
 }
 
 /// How many messages are in no final state; none where the answer is no statistics.

@@ -247,6 +247,8 @@ mod tests {
         let (wire, mut client, heard) = wired(Plan::CutAfter(7)).await;
         assert_eq!(ask(&mut client, b"hello").await, 1);
         client.write_all(b"again").await.unwrap();
+        // A wire that is not cut ends here, so that it is found out and not waited for.
+        let _ = client.shutdown().await;
         assert_eq!(heard.await.unwrap(), b"helloag");
         assert_eq!((wire.sent(), wire.cut(), wire.lost()), (7, 1, 0));
     }

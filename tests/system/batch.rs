@@ -2,7 +2,7 @@
 
 use crate::{
     aws::swept,
-    support::{AFTER_A_SWEEP, SOON, Without, alone, beside_others, path},
+    support::{SOON, Without, alone, beside_others, complete, path},
 };
 use expedite_tests::http::{Answer, Caller};
 use reqwest::Method;
@@ -41,13 +41,6 @@ fn ids(answer: &Answer) -> Vec<String> {
 
 fn states(answer: &Answer) -> Vec<&Value> {
     answer.body["results"].as_array().unwrap().iter().map(|result| &result["message"]["state"]).collect()
-}
-
-async fn complete(caller: &Caller, ids: &[String]) {
-    for id in ids {
-        let message = caller.wait_for(id, &["completed", "failed"], AFTER_A_SWEEP).await.unwrap();
-        assert_eq!((&message["state"], &message["attempt"]), (&json!("completed"), &json!(1)), "{message}");
-    }
 }
 
 /// The mapping of the other lane is off, so what completes has come by its own.

@@ -2,10 +2,11 @@
 
 use expedite_tests::{
     fault::{self, Outage},
+    http::Caller,
     launcher::System,
 };
 use futures_util::future::select_all;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::{
     fs,
     io::{Read, Seek, SeekFrom},
@@ -76,14 +77,20 @@ pub fn path(message: &Value) -> Vec<&str> {
     timeline.iter().map(|entry| entry["state"].as_str().unwrap()).collect()
 }
 
+/// Waits until each of these has completed, in its first attempt.
+pub async fn complete(caller: &Caller, ids: &[String]) {
+    for id in ids {
+        let message = caller.wait_for(id, &["completed", "failed"], AFTER_A_SWEEP).await.unwrap();
+        assert_eq!((&message["state"], &message["attempt"]), (&json!("completed"), &json!(1)), "{message}");
+    }
+}
+
 /// Waits until the functions have logged so many lines with all of these words.
 pub async fn logged(system: &System, words: &[&str], times: usize) {
-    let log = system.endpoints.logs.join("emulator.log");
+    let log = Log { file: system.endpoints.logs.join("emulator.log"), from: 0 };
     let started = Instant::now();
     loop {
-        let text = std::fs::read(&log).unwrap();
-        let text = String::from_utf8_lossy(&text);
-        let found = text.lines().filter(|line| words.iter().all(|word| line.contains(word))).count();
+        let found = log.count(|line| words.iter().all(|word| line.contains(word)));
         if found == times {
             return;
         }

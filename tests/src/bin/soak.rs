@@ -63,13 +63,13 @@ async fn main() -> Result<ExitCode> {
         Rng::with_seed(options.seed),
         stopped,
         |fault, lasts| {
-            let (at, acknowledged) = (started.elapsed().as_secs(), load.ledger().counts().acknowledged);
+            let (at, acknowledged) = (started.elapsed().as_secs(), load.counts().acknowledged);
             bar.suspend(|| println!("{at:>5} s {acknowledged:>7} acknowledged   {fault:?} for {lasts:.1?}"));
         },
     );
     let sent = async {
         while !load.is_sent() {
-            bar.set_position(load.ledger().counts().acknowledged as u64);
+            bar.set_position(load.counts().acknowledged as u64);
             sleep(Duration::from_millis(200)).await;
         }
         let _ = stop.send(());

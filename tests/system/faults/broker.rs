@@ -85,7 +85,7 @@ async fn callers_of_a_silent_broker_are_answered_and_everything_completes_once_i
     let ended: Result<(), _> = timeout(SILENCE, posting).await;
     assert!(ended.is_err());
     assert!(ids.len() > 1, "{ids:?}");
-    let acknowledged = load.ledger().counts().acknowledged;
+    let acknowledged = load.counts().acknowledged;
     frozen.end();
     load.wait_for(acknowledged + 20, SOON).await.unwrap();
     for id in ids {

@@ -3,7 +3,7 @@
 use crate::{
     aws::{environment, fresh_sandboxes, sdk, swept},
     sender::sender,
-    support::{AFTER_A_SWEEP, SOON, alone},
+    support::{AFTER_A_SWEEP, SOON, alone, complete},
 };
 use expedite::{
     adapters::system::SystemClock,
@@ -64,13 +64,6 @@ async fn until_queued(caller: &Caller) -> Vec<String> {
     }
 }
 
-async fn complete(caller: &Caller, ids: &[String]) {
-    for id in ids {
-        let message = caller.wait_for(id, &["completed", "failed"], AFTER_A_SWEEP).await.unwrap();
-        assert_eq!((&message["state"], &message["attempt"]), (&json!("completed"), &json!(1)), "{message}");
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_wrong_password_holds_up_goes_on_once_the_secret_is_mended() {
     let (system, _guard) = alone().await;
@@ -114,7 +107,7 @@ async fn senders_and_mappings_go_on_with_a_rotated_password() {
     }
     system.order("broker stop").unwrap();
     system.order("broker start").unwrap();
-    let acknowledged = load.ledger().counts().acknowledged;
+    let acknowledged = load.counts().acknowledged;
 
     let ids = until_queued(&caller).await;
     swept(system, complete(&caller, &ids)).await;

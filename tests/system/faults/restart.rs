@@ -30,7 +30,7 @@ async fn everything_goes_on_where_it_was() {
     let delayed = caller.submit(&delayed).await.unwrap();
     let running = caller.submit(&json!({"type": "demo", "payload": {"work_ms": 4000}})).await.unwrap();
     caller.wait_for(&running, &["processing"], SOON).await.unwrap();
-    let acknowledged = load.ledger().counts().acknowledged;
+    let acknowledged = load.counts().acknowledged;
     let stopped = STOP.map(order)[2].clone();
     assert_eq!(stopped.as_object().unwrap().keys().collect::<Vec<_>>(), ["launcher"], "all are down");
     let started = START.map(order)[2].clone();

@@ -71,14 +71,50 @@ impl Otherwise {
 
 impl Drop for Otherwise {
     fn drop(&mut self) {
-        // A destructor can't wait in the test's runtime, so it takes a thread and a runtime of its own.
-        std::thread::scope(|scope| {
-            scope.spawn(|| {
-                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-                runtime.block_on(configure(self.system, &self.before));
-            });
-        });
+        finish(configure(self.system, &self.before));
     }
+}
+
+/// A queue's mapping that waits a second for each batch to fill, until this goes.
+///
+/// By the template's window of zero, how many messages share a batch is a matter of chance.
+pub struct FullBatches {
+    system: &'static System,
+    mapping: String,
+}
+
+impl FullBatches {
+    /// To be called while nothing is polled, so that no batch is under way.
+    pub async fn of(system: &'static System, queue: &str) -> Self {
+        let lambda = aws_sdk_lambda::Client::new(&sdk(system).await);
+        let listed = lambda.list_event_source_mappings().send().await.unwrap();
+        let found = listed.event_source_mappings().iter().find(|mapping| mapping.queues() == [queue]).unwrap();
+        let mapping = found.uuid().unwrap().to_owned();
+        set_window(system, &mapping, 1).await;
+        Self { system, mapping }
+    }
+}
+
+impl Drop for FullBatches {
+    fn drop(&mut self) {
+        finish(set_window(self.system, &self.mapping, 0));
+    }
+}
+
+async fn set_window(system: &System, mapping: &str, seconds: i32) {
+    let lambda = aws_sdk_lambda::Client::new(&sdk(system).await);
+    let update = lambda.update_event_source_mapping().uuid(mapping);
+    update.maximum_batching_window_in_seconds(seconds).send().await.unwrap();
+}
+
+/// For destructors, which can't wait in the test's runtime: in a thread and a runtime of its own.
+fn finish(work: impl Future<Output = ()> + Send) {
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(work);
+        });
+    });
 }
 
 /// Awaits something while the relay sweeps all the time, which else it does once a minute.

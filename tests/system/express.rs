@@ -1,7 +1,7 @@
 //! The express lane: what is high does not wait for what is slow.
 
 use crate::{
-    aws::Otherwise,
+    aws::{FullBatches, Otherwise},
     dead_letters::{completes, given_up},
     support::{SOON, Without, alone, first_at, path},
 };
@@ -18,9 +18,10 @@ const UNDER_WAY: usize = 50;
 const SLOW: u64 = 4_500;
 
 /// Twice as many slow lows as may be under way, of which so many are.
-async fn slow_lows(system: &'static System, caller: &Caller) -> Vec<String> {
+async fn slow_lows(system: &'static System, caller: &Caller) -> (Vec<String>, FullBatches) {
     let low = &json!({"type": "slow", "priority": "low", "payload": {"work_ms": SLOW}});
     let paused = Without::poller(system);
+    let full = FullBatches::of(system, "standard").await;
     let submitted = stream::iter(0..2 * UNDER_WAY).map(|_| caller.submit(low)).buffered(8);
     let lows = submitted.try_collect().await.unwrap();
     paused.end();
@@ -28,7 +29,7 @@ async fn slow_lows(system: &'static System, caller: &Caller) -> Vec<String> {
     while caller.list("&state=processing").await.unwrap().len() < UNDER_WAY {
         assert!(started.elapsed() < SOON);
     }
-    lows
+    (lows, full)
 }
 
 /// When each ended for good or, for another state, came into it for the first time; earliest first.
@@ -44,7 +45,7 @@ async fn times(caller: &Caller, ids: &[String], state: &str) -> Vec<String> {
 
 /// When a high message that finds every place taken starts, and when the first of these places is free.
 async fn high_behind_lows(system: &'static System, caller: &Caller) -> (String, String) {
-    let lows = slow_lows(system, caller).await;
+    let (lows, _full) = slow_lows(system, caller).await;
     let high = caller.submit(&json!({"type": "urgent", "priority": "high"})).await.unwrap();
     let start = times(caller, &[high], "processing").await.remove(0);
     let free = times(caller, &lows, "completed").await.remove(0);

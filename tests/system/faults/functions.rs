@@ -1,7 +1,7 @@
 //! A function that dies, hangs or comes back from the dead in the middle of a batch.
 
 use crate::{
-    aws::{Otherwise, swept},
+    aws::{FullBatches, Otherwise, swept},
     support::{Log, SOON, Without, alone, path},
 };
 use expedite_tests::{
@@ -65,15 +65,16 @@ async fn a_result_that_comes_after_its_lease_is_refused() {
 struct Batch {
     caller: Caller,
     ids: Vec<String>,
+    _full: FullBatches,
 }
 
-/// Fewer than the batches of a mapping that can be under way: each of these may take one up, and the next attempts need one.
 const URGENT: usize = 3;
 
-/// Starts a load, and gets urgent messages under way before it.
+/// Starts a load, and gets urgent messages under way before it, in few batches: their next attempts need a free one.
 async fn under_load(system: &'static System, name: &str) -> (Load, Batch) {
     let caller = system.caller(name).unwrap();
     let paused = Without::poller(system);
+    let full = FullBatches::of(system, "express").await;
     let mut ids = Vec::new();
     for _ in 0..URGENT {
         let message = json!({"type": "demo", "priority": "high", "payload": {"work_ms": 4000}});
@@ -85,7 +86,7 @@ async fn under_load(system: &'static System, name: &str) -> (Load, Batch) {
     for id in &ids {
         caller.wait_for(id, &["processing"], SOON).await.unwrap();
     }
-    (load, Batch { caller, ids })
+    (load, Batch { caller, ids, _full: full })
 }
 
 /// Each of the batch loses its first attempt, and completes once, in the second.

@@ -16,6 +16,9 @@ final class Batch {
   /** Bytes; an event's largest size (same page; Lambda quotas, synchronous invocation payload). */
   static final int MAX_EVENT = 6 * 1024 * 1024;
 
+  /** How long an empty batch waits at a time. It has nothing to hand over and nobody to be late for. */
+  private static final Duration LEISURE = Duration.ofMillis(500);
+
   private static final byte[] TAIL = "]}".getBytes(StandardCharsets.UTF_8);
 
   private final byte[] head;
@@ -71,7 +74,7 @@ final class Batch {
   /** How long the next message may take. An empty batch waits at leisure. */
   Duration patience(long nanoTime) {
     if (messages.isEmpty()) {
-      return window;
+      return LEISURE;
     }
     Duration left = window.minusNanos(nanoTime - firstAt);
     return left.isNegative() ? Duration.ZERO : left;

@@ -30,11 +30,15 @@ record Mapping(
   /** Messages; Lambda's default for Amazon MQ ("Amazon MQ event source mapping parameters", BatchSize). */
   static final int DEFAULT_BATCH_SIZE = 100;
 
-  /**
-   * Lambda's default for Amazon MQ (same page, MaximumBatchingWindowInSeconds). The API knows only whole seconds, so a
-   * mapping shows this default as no value, or as 0.
-   */
+  /** Lambda's default for Amazon MQ (same page, MaximumBatchingWindowInSeconds), which a mapping shows as no value. */
   static final Duration DEFAULT_WINDOW = Duration.ofMillis(500);
+
+  /**
+   * A window of zero: a batch takes what lies ready, which the broker sends without being asked within this time. The API
+   * knows whole seconds only, and who has set a number can't go back to the default ("How Lambda processes records from
+   * stream and queue-based event sources"), so 0 is a number like any other.
+   */
+  static final Duration READY = Duration.ofMillis(10);
 
   boolean pollable() {
     return enabled && refusal.isEmpty();
@@ -61,7 +65,10 @@ record Mapping(
   }
 
   private static Duration window(Integer seconds) {
-    return seconds == null || seconds == 0 ? DEFAULT_WINDOW : Duration.ofSeconds(seconds);
+    if (seconds == null) {
+      return DEFAULT_WINDOW;
+    }
+    return seconds == 0 ? READY : Duration.ofSeconds(seconds);
   }
 
   /** While a mapping is being updated it goes on with what it has; in every other passing state it does nothing. */

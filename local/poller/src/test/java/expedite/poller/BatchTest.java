@@ -56,6 +56,15 @@ class BatchTest {
   }
 
   @Test
+  void waitsAtLeisureWhileItIsEmpty() {
+    var batch = new Batch(Samples.SOURCE, 3, Duration.ofMillis(10));
+    assertEquals(Duration.ofMillis(500), batch.patience(after(3_600_000)));
+
+    batch.add(message(10), NOW);
+    assertEquals(Duration.ofMillis(10), batch.patience(NOW));
+  }
+
+  @Test
   void isCompleteWhenTheNextMessageNoLongerFits() {
     assertTrue(batch.add(message(Batch.MAX_EVENT / 2), NOW));
     assertTrue(batch.add(message(Batch.MAX_EVENT / 2), NOW));

@@ -30,7 +30,11 @@ class MappingTest {
   void hasLambdasDefaults() {
     assertEquals(100, Mapping.from(complete().build()).batchSize());
     assertEquals(Duration.ofMillis(500), Mapping.from(complete().build()).window());
-    assertEquals(Duration.ofMillis(500), Mapping.from(complete().maximumBatchingWindowInSeconds(0).build()).window());
+  }
+
+  @Test
+  void aWindowOfZeroIsNotTheDefault() {
+    assertEquals(Duration.ofMillis(10), Mapping.from(complete().maximumBatchingWindowInSeconds(0).build()).window());
   }
 
   @ParameterizedTest

@@ -1,55 +1,240 @@
-//! Metrics: lines of JSON on standard output, in CloudWatch's embedded metric format. CloudWatch reads them out of the
-//! logs, so counting costs no call and fails for no reason of its own.
+//! Metrics: what is measured, and how it gets out. This is the one place that names them.
+//!
+//! They leave as lines of JSON on standard output, in CloudWatch's embedded metric format. CloudWatch reads them out of
+//! the logs, so counting costs no call and fails for no reason of its own.
+//!
+//! Each metric has one set of dimensions, the function alone or the function and the priority, so that one name never
+//! stands for two different sums. CloudWatch adds nothing up over a dimension: a sum over priorities or functions is an
+//! expression of whoever reads it.
 
 use expedite_domain::Timestamp;
 use serde_json::{Map, Value, json};
+use std::fmt;
 
 /// The namespace of all metrics.
 pub const NAMESPACE: &str = "Expedite";
 
-/// What is counted. The dimension is the function that counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Metric {
-    /// Messages that were still owed to the broker when the sweep came: their sender failed, or died.
-    HandoversOverdue,
-    /// Messages that the broker held and did not deliver in time.
-    DeliveriesOverdue,
-    /// Attempts that ended without an outcome.
-    LeasesLapsed,
-    /// Messages that were raised one class after a long wait.
-    MessagesAged,
-    /// Messages that were not started by the end that their caller had set.
-    MessagesExpired,
-    /// Deliveries that the broker gave up on, and that were counted as attempts.
-    DeadLetters,
-    /// Dead letters that belong to no message.
-    Strays,
+/// The dimension that every metric has: the [`Function`] that measured.
+pub const FUNCTION: &str = "function";
+
+/// The dimension that some metrics have besides: `high`, `medium` or `low`.
+pub const PRIORITY: &str = "priority";
+
+/// What measures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Function {
+    /// Reads and commands.
+    Control,
+    /// What the broker gave up on.
+    DeadLetter,
+    /// Pushes to sockets.
+    Fanout,
+    /// Takes messages.
+    Ingest,
+    /// Looks at what nobody else sees.
+    Monitor,
+    /// Works through batches.
+    Process,
+    /// Hands over what is owed.
+    Relay,
+    /// Opens sockets.
+    WsConnect,
 }
 
-impl Metric {
-    /// All metrics.
-    pub const ALL: [Self; 7] = [
-        Self::HandoversOverdue,
-        Self::DeliveriesOverdue,
-        Self::LeasesLapsed,
-        Self::MessagesAged,
-        Self::MessagesExpired,
-        Self::DeadLetters,
-        Self::Strays,
-    ];
-
-    /// Its name in CloudWatch.
-    pub const fn name(self) -> &'static str {
+impl Function {
+    /// Its value in the dimension [`FUNCTION`], and the name of its package.
+    pub const fn as_str(self) -> &'static str {
         match self {
-            Self::HandoversOverdue => "HandoversOverdue",
-            Self::DeliveriesOverdue => "DeliveriesOverdue",
-            Self::LeasesLapsed => "LeasesLapsed",
-            Self::MessagesAged => "MessagesAged",
-            Self::MessagesExpired => "MessagesExpired",
-            Self::DeadLetters => "DeadLetters",
-            Self::Strays => "Strays",
+            Self::Control => "control",
+            Self::DeadLetter => "dead-letter",
+            Self::Fanout => "fanout",
+            Self::Ingest => "ingest",
+            Self::Monitor => "monitor",
+            Self::Process => "process",
+            Self::Relay => "relay",
+            Self::WsConnect => "ws-connect",
         }
     }
+}
+
+impl fmt::Display for Function {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What a value is counted in, in CloudWatch's words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// So many of them. The sum is what counts.
+    Count,
+    /// A time between two steps.
+    Milliseconds,
+    /// An age.
+    Seconds,
+    /// A state, 0 or 1.
+    None,
+}
+
+impl Unit {
+    /// Its name in CloudWatch.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Count => "Count",
+            Self::Milliseconds => "Milliseconds",
+            Self::Seconds => "Seconds",
+            Self::None => "None",
+        }
+    }
+}
+
+/// Makes [`Metric`] of a table: help text, name, unit, `by priority` where it has that dimension, and who measures it.
+macro_rules! metrics {
+    ($( $(#[doc = $help:literal])+ $name:ident: $unit:ident $(by $priority:ident)?, from $($function:ident)+; )+) => {
+        /// What is measured.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Metric {
+            $( $(#[doc = $help])+ $name, )+
+        }
+
+        impl Metric {
+            /// All metrics.
+            pub const ALL: &[Self] = &[$(Self::$name),+];
+
+            /// Its name in CloudWatch.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$name => stringify!($name)),+ }
+            }
+
+            /// What it tells, as in its documentation here.
+            pub const fn help(self) -> &'static str {
+                match self { $(Self::$name => concat!($($help),+).trim_ascii()),+ }
+            }
+
+            /// What it is counted in.
+            pub const fn unit(self) -> Unit {
+                match self { $(Self::$name => Unit::$unit),+ }
+            }
+
+            /// Whether it has the dimension [`PRIORITY`] besides [`FUNCTION`].
+            pub const fn has_priority(self) -> bool {
+                match self { $(Self::$name => metrics!(@has $($priority)?)),+ }
+            }
+
+            /// The functions that measure it: the values of its dimension [`FUNCTION`].
+            pub const fn functions(self) -> &'static [Function] {
+                match self { $(Self::$name => &[$(Function::$function),+]),+ }
+            }
+        }
+    };
+    (@has priority) => { true };
+    (@has) => { false };
+}
+
+metrics! {
+    /// Messages that were stored and answered with 202.
+    MessagesAccepted: Count by priority, from Ingest;
+    /// Requests that were carried out before, known again by their key.
+    MessagesReplayed: Count by priority, from Ingest;
+    /// Messages refused because something is wrong with the request: a field, its size, its JSON.
+    RejectedInvalid: Count, from Ingest;
+    /// Messages refused because the token does not grant it.
+    RejectedForbidden: Count, from Ingest;
+    /// Messages refused because their key belongs to another request.
+    RejectedKeyReused: Count, from Ingest;
+    /// Messages that could not be stored, or not in time. The caller got 503.
+    RejectedUnavailable: Count, from Ingest;
+
+    /// From the start of a hand-over to the broker's confirmation. Of several that set out together each has the time of all.
+    HandoverTime: Milliseconds by priority, from Ingest Relay;
+    /// Hand-overs that the broker did not confirm. The messages are safe, and it will be tried again.
+    HandoversFailed: Count by priority, from Ingest Relay;
+    /// How long the relay's hand-overs had been owed when the broker confirmed them.
+    OutboxAge: Seconds by priority, from Relay;
+    /// Messages that were still owed to the broker when the sweep came: their sender failed, or died.
+    HandoversOverdue: Count, from Relay;
+    /// Messages that the broker held and did not deliver in time.
+    DeliveriesOverdue: Count, from Relay;
+    /// Attempts that ended without an outcome.
+    LeasesLapsed: Count, from Relay;
+    /// What the relay owes and could not do. It stays due.
+    RelayFailures: Count, from Relay;
+    /// Messages that were raised after a long wait, by the class that they left.
+    MessagesAged: Count by priority, from Relay;
+
+    /// From when a message was due in the queue to the start of its attempt.
+    QueueWait: Milliseconds by priority, from Process;
+    /// How long the handler took, however it ended.
+    HandlerTime: Milliseconds by priority, from Process;
+    /// From acceptance to `completed` or `failed`, with every delay and every attempt between them.
+    EndToEndTime: Milliseconds by priority, from Process Relay DeadLetter;
+    /// Messages whose work is done.
+    MessagesCompleted: Count by priority, from Process;
+    /// Attempts that failed and will be followed by another one.
+    MessagesRetried: Count by priority, from Process Relay DeadLetter;
+    /// Attempts that the handler put off, and that do not count.
+    MessagesSnoozed: Count by priority, from Process;
+    /// Messages that failed for good.
+    MessagesFailed: Count by priority, from Process Relay DeadLetter;
+    /// Messages that were not started by the end that their caller had set.
+    MessagesExpired: Count by priority, from Process Relay DeadLetter;
+    /// Messages that their callers took back.
+    MessagesCancelled: Count by priority, from Control;
+    /// Failed messages that are tried again by order of a caller.
+    MessagesRedriven: Count by priority, from Control;
+
+    /// Deliveries dropped because their message has ended or is not to be run now: doubled ones.
+    DuplicatesDropped: Count by priority, from Process DeadLetter;
+    /// Deliveries dropped because a later hand-over, or a command, had made them void.
+    StaleEpochsDropped: Count by priority, from Process DeadLetter;
+    /// Deliveries dropped because another attempt holds their message.
+    LeaseConflicts: Count by priority, from Process DeadLetter;
+    /// Outcomes that came when their attempt had lost its message: the lease was too short for it.
+    ResultsLost: Count by priority, from Process;
+    /// Deliveries given back because no time was left to start them. They count no attempt.
+    DeliveriesGivenBack: Count by priority, from Process;
+    /// Deliveries that can't be read, or name no message of the table.
+    DeliveriesUnreadable: Count, from Process;
+    /// Changes of messages that could not be written. Their lease or their due time brings the messages back.
+    ChangesUnrecorded: Count, from Process;
+    /// Messages that waited in a queue while this sandbox started a less urgent one from the same queue. Some are normal:
+    /// what was delivered before a more urgent message came is not called back.
+    PriorityInversions: Count by priority, from Process;
+
+    /// Deliveries that the broker gave up on, and that were counted as attempts.
+    DeadLetters: Count, from DeadLetter;
+    /// Dead letters that belong to no message.
+    Strays: Count, from DeadLetter;
+
+    /// Frames that arrived at a socket.
+    PushesSent: Count, from Fanout;
+    /// Frames for connections that turned out to be closed.
+    PushesGone: Count, from Fanout;
+    /// Frames dropped because a connection reads too slowly.
+    PushesSlow: Count, from Fanout;
+    /// Frames that did not arrive for another reason.
+    PushesFailed: Count, from Fanout;
+    /// From the write of a change to its arrival from the table's stream: of the oldest one of a batch.
+    StreamLag: Milliseconds, from Fanout Relay;
+    /// Sockets that were opened.
+    SocketsOpened: Count, from WsConnect;
+    /// Sockets that were refused: no good ticket, a foreign origin, a table that fails.
+    SocketsRefused: Count, from WsConnect;
+
+    /// Whether the broker is in the state `RUNNING`.
+    BrokerRunning: None, from Monitor;
+    /// Instances of the broker that are running.
+    BrokerInstancesRunning: Count, from Monitor;
+    /// Whether a revision of the broker's configuration waits for a reboot.
+    BrokerConfigurationPending: None, from Monitor;
+    /// What Amazon MQ asks to be done to the broker.
+    BrokerActionsRequired: Count, from Monitor;
+    /// Event source mappings that are not enabled.
+    MappingsStopped: Count, from Monitor;
+    /// Since when the oldest message that could be at work or done is neither; 0 where there is none.
+    OldestUnfinishedAge: Seconds by priority, from Monitor;
+    /// Hand-overs that nobody had made in time when the monitor looked.
+    HandoversOutstanding: Count, from Monitor;
 }
 
 /// Says how much of each there was. What there was none of is left out.
@@ -66,8 +251,10 @@ fn line(function: &str, at: Timestamp, counts: &[(Metric, usize)]) -> Option<Val
     if counts.is_empty() {
         return None;
     }
-    let definitions: Vec<_> =
-        counts.iter().map(|(metric, _)| json!({"Name": metric.name(), "Unit": "Count"})).collect();
+    let definitions: Vec<_> = counts
+        .iter()
+        .map(|(metric, _)| json!({"Name": metric.name(), "Unit": metric.unit().as_str()}))
+        .collect();
     let mut line = Map::new();
     line.insert(
         "_aws".to_owned(),
@@ -75,12 +262,12 @@ fn line(function: &str, at: Timestamp, counts: &[(Metric, usize)]) -> Option<Val
             "Timestamp": at.millis(),
             "CloudWatchMetrics": [{
                 "Namespace": NAMESPACE,
-                "Dimensions": [["function"]],
+                "Dimensions": [[FUNCTION]],
                 "Metrics": definitions,
             }],
         }),
     );
-    line.insert("function".to_owned(), json!(function));
+    line.insert(FUNCTION.to_owned(), json!(function));
     line.extend(counts.iter().map(|(metric, count)| (metric.name().to_owned(), json!(count))));
     Some(Value::Object(line))
 }
@@ -91,7 +278,8 @@ mod tests {
 
     #[test]
     fn a_line_defines_what_it_holds() {
-        let counts = [(Metric::LeasesLapsed, 3), (Metric::MessagesAged, 0), (Metric::MessagesExpired, 1)];
+        let counts =
+            [(Metric::LeasesLapsed, 3), (Metric::DeliveriesOverdue, 0), (Metric::HandoversOverdue, 1)];
         let expected = json!({
             "_aws": {
                 "Timestamp": 1_769_860_800_000_i64,
@@ -100,13 +288,13 @@ mod tests {
                     "Dimensions": [["function"]],
                     "Metrics": [
                         {"Name": "LeasesLapsed", "Unit": "Count"},
-                        {"Name": "MessagesExpired", "Unit": "Count"},
+                        {"Name": "HandoversOverdue", "Unit": "Count"},
                     ],
                 }],
             },
             "function": "relay",
             "LeasesLapsed": 3,
-            "MessagesExpired": 1,
+            "HandoversOverdue": 1,
         });
         let at = Timestamp::from_millis(1_769_860_800_000);
         assert_eq!(line("relay", at, &counts), Some(expected));
@@ -114,10 +302,28 @@ mod tests {
     }
 
     #[test]
-    fn names_are_their_own() {
-        let mut names: Vec<_> = Metric::ALL.map(Metric::name).to_vec();
+    fn the_table_says_what_it_holds() {
+        let metric = Metric::QueueWait;
+        assert_eq!(metric.name(), "QueueWait");
+        assert_eq!(metric.help(), "From when a message was due in the queue to the start of its attempt.");
+        assert_eq!(metric.unit(), Unit::Milliseconds);
+        assert!(metric.has_priority());
+        assert_eq!(metric.functions(), [Function::Process]);
+        assert!(!Metric::BrokerRunning.has_priority());
+    }
+
+    #[test]
+    fn names_are_their_own_and_help_is_a_sentence() {
+        let mut names: Vec<_> = Metric::ALL.iter().map(|metric| metric.name()).collect();
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), Metric::ALL.len());
+        for metric in Metric::ALL {
+            assert!(
+                metric.help().ends_with('.') && !metric.help().contains("  "),
+                "{metric:?}: {}",
+                metric.help()
+            );
+        }
     }
 }

@@ -41,6 +41,7 @@ check: setup ## Formatting, lints, documentation, and the tests that need no ser
 	cargo clippy --workspace --all-targets --all-features -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
 	$(TOOLS)/cfn-lint template.yaml
+	$(TOOLS)/python docs/cost.py --check
 	cargo test --workspace
 
 .PHONY: test
@@ -71,6 +72,10 @@ negative-controls: ## Take out one safeguard at a time and show that a test noti
 mutants: ## Break the domain in every way that cargo-mutants knows; fails where no test notices
 	@command -v .local/cargo/bin/cargo-mutants >/dev/null || cargo install cargo-mutants --locked --root .local/cargo
 	.local/cargo/bin/cargo-mutants mutants --package expedite-domain --output .local/mutants
+
+.PHONY: cost
+cost: setup ## Compute the tables of docs/cost.md anew, from docs/cost.json and the template
+	$(TOOLS)/python docs/cost.py
 
 .PHONY: clean
 clean: ## Remove what was built; .local/ keeps what was installed

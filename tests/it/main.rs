@@ -5,6 +5,7 @@
 mod amqp;
 mod architecture;
 mod control;
+mod cost;
 mod dead_letter;
 mod events;
 mod fanout;

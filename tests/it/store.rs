@@ -2,7 +2,7 @@
 
 use aws_sdk_dynamodb::{
     Client, Config,
-    config::{BehaviorVersion, Credentials, Region, retry::RetryConfig},
+    config::{BehaviorVersion, Credentials, Intercept, Region, retry::RetryConfig},
     types::AttributeValue,
 };
 use expedite::{
@@ -29,6 +29,7 @@ const DAY: i64 = 24 * 60 * 60;
 /// An embedded DynamoDB with the template's tables. It ends with the test.
 pub struct Embedded {
     client: Client,
+    config: Config,
     tables: Tables,
     _stop: oneshot::Sender<()>,
 }
@@ -47,9 +48,15 @@ impl Embedded {
         tokio::spawn(dynoxide::server::serve_with_shutdown(listener, database, async {
             let _ = stopped.await;
         }));
-        let client = Client::from_conf(config);
+        let client = Client::from_conf(config.clone());
         let tables = tables::create(&client, "").await.unwrap();
-        Self { client, tables, _stop: stop }
+        Self { client, config, tables, _stop: stop }
+    }
+
+    /// Another client, that something looks in on, and the tables' names.
+    pub fn client_with(&self, interceptor: impl Intercept + 'static) -> (Client, &Tables) {
+        let config = self.config.to_builder().interceptor(interceptor).build();
+        (Client::from_conf(config), &self.tables)
     }
 
     pub fn messages(&self) -> MessagesTable {

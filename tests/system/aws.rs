@@ -88,7 +88,8 @@ impl FullBatches {
     pub async fn of(system: &'static System, queue: &str) -> Self {
         let lambda = aws_sdk_lambda::Client::new(&sdk(system).await);
         let listed = lambda.list_event_source_mappings().send().await.unwrap();
-        let found = listed.event_source_mappings().iter().find(|mapping| mapping.queues() == [queue]).unwrap();
+        let found =
+            listed.event_source_mappings().iter().find(|mapping| mapping.queues() == [queue]).unwrap();
         let mapping = found.uuid().unwrap().to_owned();
         set_window(system, &mapping, 1).await;
         Self { system, mapping }

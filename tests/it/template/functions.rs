@@ -1,11 +1,13 @@
 //! What every function has, and what none may hold.
 
 use super::{Template, check, target};
+use std::collections::BTreeSet;
 
 /// A log group that forgets, logs that machines read, a time-out, memory, and a sentence on what it is for.
 fn complete(template: &Template) -> Vec<String> {
     let globals = &template.tree["Globals"]["Function"];
     let mut broken = Vec::new();
+    let mut groups = BTreeSet::new();
     for (name, function) in template.resources("AWS::Serverless::Function") {
         let properties = &function["Properties"];
         let given = |property: &str| !properties[property].is_null() || !globals[property].is_null();
@@ -21,6 +23,9 @@ fn complete(template: &Template) -> Vec<String> {
         let group = target(&logging["LogGroup"]).map(|group| template.resource(group));
         if group.is_none_or(|group| target(&group["Properties"]["RetentionInDays"]).is_none()) {
             broken.push(format!("{name} has no log group that forgets"));
+        }
+        if !groups.insert(target(&logging["LogGroup"])) {
+            broken.push(format!("{name} has another one's log group"));
         }
     }
     broken
@@ -44,6 +49,11 @@ fn every_function_is_complete() {
                 "RelayFunction does not log",
             ),
             ("LogGroup: !Ref FanoutLogs", "LogGroup: !Ref Nothing", "FanoutFunction has no log group"),
+            (
+                "LogGroup: !Ref FanoutLogs",
+                "LogGroup: !Ref RelayLogs",
+                "RelayFunction has another one's log group",
+            ),
         ],
     );
 }

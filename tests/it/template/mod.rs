@@ -1,5 +1,6 @@
 //! Our own rules for `template.yaml`, for what linters miss, each with changes to the template that break it.
 
+mod agreement;
 mod apis;
 mod broker;
 mod functions;

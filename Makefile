@@ -23,6 +23,15 @@ build: setup ## Build the functions for this machine, as sam build does for AWS
 	PATH="$(TOOLS):$$PATH" cargo lambda build --release $(if $(filter arm64,$(ARCHITECTURE)),--arm64) $(FUNCTIONS:%=--bin %)
 	PATH="$(TOOLS):$$PATH" SAM_CLI_TELEMETRY=0 sam build --build-in-source --parameter-overrides Architecture=$(ARCHITECTURE)
 
+.PHONY: package
+package: setup ## Build the package for AWS, print its sizes, run its arm64 binaries under qemu where that is installed
+	@local/setup.sh qemu
+	rustup target list --installed | grep --quiet aarch64-unknown-linux-gnu || rustup target add aarch64-unknown-linux-gnu
+	PATH="$(TOOLS):$$PATH" cargo lambda build --release --arm64 $(FUNCTIONS:%=--bin %)
+	PATH="$(TOOLS):$$PATH" SAM_CLI_TELEMETRY=0 sam build --build-in-source --build-dir .aws-sam/arm64
+	@cd .aws-sam/arm64 && du --apparent-size --human-readable --total */bootstrap
+	$(PYTHON) -m expedite_local.package
+
 .PHONY: run
 run: build ## Start the whole system and keep it running until Ctrl-C
 	@$(PYTHON) -m expedite_local up --endpoints .local/endpoints.json
@@ -45,10 +54,11 @@ check: setup ## Formatting, lints, documentation, and the tests that need no ser
 	cargo test --workspace
 
 .PHONY: test
-test: check build test-local ## All tests: check, the local system's own, and the system tests on real parts
+test: check build test-local ## All tests: check, the local system's own, the system tests on real parts, the package
 	cargo test --workspace --features expedite-tests/system --test system -- --test-threads=4
 	# As the tests' build has left it: by itself its dependencies would be built once more, with fewer features.
 	$${CARGO_TARGET_DIR:-target}/debug/soak --count 600 --faults-per-minute 20
+	$(MAKE) --no-print-directory package
 
 .PHONY: soak
 soak: build ## Send 20 000 messages while things break, and print the ledger: make soak COUNT=… FAULTS=… (a minute) SEED=…

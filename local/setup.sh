@@ -100,6 +100,17 @@ make_java() {
   printf '%s' "$wanted" >"$out/stamp"
 }
 
+# What runs functions for arm64 on another processor. Without it they are built all the same.
+require_qemu() {
+  [[ $(uname -m) == x86_64 ]] || return 0
+  command -v qemu-aarch64-static >/dev/null && [[ -d /usr/aarch64-linux-gnu/lib ]] && return
+  (install_packages "functions for arm64 can't be run here" qemu-user-static libc6-arm64-cross libgcc-s1-arm64-cross) || true
+}
+
+if [[ ${1:-} == qemu ]]; then
+  require_qemu
+  exit
+fi
 require_rust
 make_venv emulator
 make_venv tools

@@ -114,5 +114,6 @@ fi
 require_rust
 make_venv emulator
 make_venv tools
+make_venv scanner
 make_java broker
 make_java poller

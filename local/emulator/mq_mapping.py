@@ -5,6 +5,14 @@ from ministack.services.cloudformation import provisioners
 
 from emulator.gaps import gap
 
+#: What a mapping has as a number.
+_NUMBERS = (
+    "BatchSize",
+    "MaximumBatchingWindowInSeconds",
+    "MaximumRecordAgeInSeconds",
+    "MaximumRetryAttempts",
+    "ParallelizationFactor",
+)
 #: What a mapping says about an Amazon MQ source.
 _SETTINGS = ("Queues", "SourceAccessConfigurations")
 
@@ -29,6 +37,22 @@ def keep_queues_and_credentials() -> None:
         return mapping_id, attributes
 
     handlers.update(create=create_with_settings, update=update_with_settings)
+
+
+@gap("mapping-numbers")
+def keep_numbers_over_updates() -> None:
+    """1.5.33: what a parameter gives as a number is a text once a stack's update has changed the mapping.
+
+    Clients of Lambda's API can't read the mapping then, nor any list that it is in.
+    """
+    handlers = provisioners._RESOURCE_HANDLERS["AWS::Lambda::EventSourceMapping"]
+    update = handlers["update"]
+
+    def update_with_numbers(physical_id, old_props, new_props, stack_name, *args, **kwargs):
+        numbers = {name: int(new_props[name]) for name in _NUMBERS if new_props.get(name) is not None}
+        return update(physical_id, old_props, new_props | numbers, stack_name, *args, **kwargs)
+
+    handlers["update"] = update_with_numbers
 
 
 def _keep(mapping_id: str, settings: dict) -> None:

@@ -8,6 +8,7 @@ import os
 import select
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 from expedite_local import faults, mappings
 from expedite_local.broker import Broker
@@ -36,6 +37,11 @@ def answer(value: dict) -> None:
 def _obey(system: System, words: list[str], changed: Callable[[], None]) -> dict:
     try:
         match words:
+            case ["stack", "update", template]:
+                system.update(Path(template))
+                return {"ok": True}
+            case ["stack", "delete"]:
+                return {"ok": True, "left": system.delete()}
             case ["token", name]:
                 return {"ok": True, "token": system.token(name)}
             case ["fault", "hits"]:

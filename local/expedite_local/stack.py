@@ -2,6 +2,7 @@
 
 import os
 import platform
+import time
 from pathlib import Path
 
 from botocore.exceptions import ClientError
@@ -36,6 +37,7 @@ def parameters(template: Path, execute_api_url: str, given: dict[str, str]) -> d
 
 def start_deploying(state: State, aws: Aws, template: Path, values: dict[str, str]) -> Part:
     """Starts ``sam deploy``, the same command that deploys to AWS."""
+    # Making it again, for an update, changes nothing.
     aws.client("s3").create_bucket(Bucket=_ARTIFACTS)
     home = state.subfolder("sam")
     # Its own, empty one: the project's samconfig.toml is about deploying to AWS.
@@ -75,6 +77,24 @@ def _quoted(value: str) -> str:
 def outputs(aws: Aws) -> dict[str, str]:
     stack = aws.client("cloudformation").describe_stacks(StackName=NAME)["Stacks"][0]
     return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
+
+
+def delete(aws: Aws, timeout: float) -> list[dict]:
+    """Deletes the stack, which may take so many seconds; gives the resources that it had."""
+    cloudformation = aws.client("cloudformation")
+    identifier = cloudformation.describe_stacks(StackName=NAME)["Stacks"][0]["StackId"]
+    resources = cloudformation.describe_stack_resources(StackName=NAME)["StackResources"]
+    cloudformation.delete_stack(StackName=NAME)
+    deadline = time.monotonic() + timeout
+    while (status := _status(cloudformation, identifier)) != "DELETE_COMPLETE":
+        if status != "DELETE_IN_PROGRESS" or time.monotonic() > deadline:
+            raise Failure(f"The stack is in the state {status} and not deleted.{''.join(failures(aws))}")
+        time.sleep(0.1)
+    return resources
+
+
+def _status(cloudformation, identifier: str) -> str:
+    return cloudformation.describe_stacks(StackName=identifier)["Stacks"][0]["StackStatus"]
 
 
 def failures(aws: Aws) -> list[str]:

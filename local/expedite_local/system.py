@@ -3,9 +3,10 @@
 import json
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 
-from expedite_local import certificates, ports, probe, stack, tokens
+from expedite_local import certificates, leftovers, ports, probe, stack, tokens
 from expedite_local.aws import REGION, Aws
 from expedite_local.broker import Broker
 from expedite_local.emulator import Emulator
@@ -29,6 +30,7 @@ class System:
         self._progress = progress
         self._deployment: Part | None = None
         self._aws: Aws | None = None
+        self._parameters: dict[str, str] = {}
         self._outputs: dict[str, str] = {}
         self.emulator: Emulator | None = None
         self.broker: Broker | None = None
@@ -58,24 +60,38 @@ class System:
         self._wait_for_urls()
 
     def _deploy(self, parameters: dict[str, str], broker: Broker, poller: Poller) -> None:
+        self._parameters = parameters
+        self._run_deployment(self._template, meanwhile=lambda: self._start_broker_when_asked(broker, poller))
+
+    def update(self, template: Path) -> None:
+        """Deploys another template in the place of the running one. The broker goes on as it is, as on Amazon MQ."""
+        self._run_deployment(template, meanwhile=lambda: None)
+
+    def _run_deployment(self, template: Path, meanwhile: Callable[[], None]) -> None:
         assert self._aws is not None
-        if not self._template.exists():
-            raise Failure(f"{self._template} is missing.", advice="Build it first: make build")
-        values = stack.parameters(self._template, f"{self._aws.endpoint_url}/_aws/execute-api", parameters)
-        self._progress.say(f"deploying {self._template} with sam deploy")
-        self._deployment = deployment = stack.start_deploying(self._state, self._aws, self._template, values)
+        if not template.exists():
+            raise Failure(f"{template} is missing.", advice="Build it first: make build")
+        values = stack.parameters(template, f"{self._aws.endpoint_url}/_aws/execute-api", self._parameters)
+        self._progress.say(f"deploying {template} with sam deploy")
+        self._deployment = deployment = stack.start_deploying(self._state, self._aws, template, values)
         deadline = time.monotonic() + _DEPLOY_TIMEOUT
         while (code := deployment.ended()) is None:
             if time.monotonic() > deadline:
                 raise Failure(f"The deployment has not ended within {_DEPLOY_TIMEOUT:.0f} s.", log=deployment.log)
             self.check()
-            self._start_broker_when_asked(broker, poller)
+            meanwhile()
             time.sleep(0.05)
         if code != 0:
             reasons = "".join(f"\n{reason}" for reason in stack.failures(self._aws))
             raise Failure(f"The deployment failed.{reasons}", log=deployment.log)
         self._outputs = stack.outputs(self._aws)
         self._progress.say(f"stack {stack.NAME} deployed")
+
+    def delete(self) -> list[str]:
+        """Deletes the stack; gives what of it is still there."""
+        assert self._aws is not None
+        resources = stack.delete(self._aws, _DEPLOY_TIMEOUT)
+        return leftovers.of(self._aws, resources)
 
     def _start_broker_when_asked(self, broker: Broker, poller: Poller) -> None:
         """The stack's broker is being created: its resource waits for the real one."""

@@ -66,21 +66,28 @@ class Emulator:
         self.start_deploying(name, resources)
         return self.finish_deploying(name)
 
+    def update(self, name: str, resources: str, **parameters: str) -> dict[str, str]:
+        """Makes of the stack of that name one of these resources; gives the physical id of each."""
+        self._start(self.aws.client("cloudformation").update_stack, name, resources, parameters)
+        return self.finish_deploying(name, "UPDATE_COMPLETE")
+
     def start_deploying(self, name: str, resources: str) -> None:
+        self._start(self.aws.client("cloudformation").create_stack, name, resources, {})
+
+    def _start(self, make: Callable, name: str, resources: str, parameters: dict[str, str]) -> None:
         template = _HEAD + textwrap.dedent(resources)
+        given = [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()]
         capabilities = ["CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"]
         try:
-            self.aws.client("cloudformation").create_stack(
-                StackName=name, TemplateBody=template, Capabilities=capabilities
-            )
+            make(StackName=name, TemplateBody=template, Capabilities=capabilities, Parameters=given)
         except ClientError as refusal:
             raise StackFailed(str(refusal)) from None
 
-    def finish_deploying(self, name: str) -> dict[str, str]:
+    def finish_deploying(self, name: str, end: str = "CREATE_COMPLETE") -> dict[str, str]:
         cloudformation = self.aws.client("cloudformation")
         while (status := self.stack_status(name)).endswith("_IN_PROGRESS"):
             time.sleep(0.05)
-        if status != "CREATE_COMPLETE":
+        if status != end:
             events = cloudformation.describe_stack_events(StackName=name)["StackEvents"]
             raise StackFailed([event.get("ResourceStatusReason") for event in events])
         resources = cloudformation.describe_stack_resources(StackName=name)["StackResources"]

@@ -4,6 +4,7 @@ import contextlib
 import json
 import socket
 import unittest
+import urllib.request
 
 import boto3
 from botocore.exceptions import ClientError
@@ -223,3 +224,27 @@ class Mappings(unittest.TestCase):
             self.assertEqual(mapping["State"], "Enabled" if enabled else "Disabled")
             self.assertEqual(mapping.get("Queues"), ["work"])
             self.assertEqual(mapping.get("SourceAccessConfigurations"), self._ACCESS)
+
+    @shows("mapping-numbers", without=r"'10' != 10")
+    def test_an_update_leaves_numbers_what_they_are(self, emulator: Emulator) -> None:
+        template = f"""
+            Parameters: {{Size: {{Type: Number, Default: 5}}}}
+            Resources:
+              F: {{Type: AWS::Serverless::Function}}
+              Mapping:
+                Type: AWS::Lambda::EventSourceMapping
+                Properties:
+                  FunctionName: !Ref F
+                  EventSourceArn: {self._ARN}
+                  BatchSize: !Ref Size
+                  MaximumBatchingWindowInSeconds: WINDOW
+            """
+        emulator.deploy("mapping-numbers", template.replace("WINDOW", "1"))
+        made = emulator.update("mapping-numbers", template.replace("WINDOW", "2"), Size="10")
+        # boto3 makes a number of any text that is one; other clients don't.
+        url = f"{emulator.aws.endpoint_url}/2015-03-31/event-source-mappings/{made['Mapping']}"
+        key = {"Authorization": f"AWS4-HMAC-SHA256 Credential=test/20260101/{REGION}/lambda/aws4_request"}
+        with urllib.request.urlopen(urllib.request.Request(url, headers=key)) as answer:
+            mapping = json.load(answer)
+        self.assertEqual(mapping["MaximumBatchingWindowInSeconds"], 2)
+        self.assertEqual(mapping["BatchSize"], 10)

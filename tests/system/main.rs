@@ -25,4 +25,5 @@ mod subscribers;
 mod support;
 mod tenants;
 mod tickets;
+mod update;
 mod way;

@@ -62,6 +62,11 @@ pub const VARIABLES: [Variable; 16] = [
     EXPRESS_LANE,
 ];
 
+/// The level of logs, which Lambda sets from the function's `LoggingConfig`; none elsewhere.
+pub fn log_level() -> Option<String> {
+    env::var("AWS_LAMBDA_LOG_LEVEL").ok()
+}
+
 /// A variable is missing or has no usable value. The function can't start; the template must be mended.
 #[derive(Debug, thiserror::Error)]
 #[error("environment variable {name} {problem}")]

@@ -1,11 +1,12 @@
 //! What travels through the broker: the body of every message on the work queue.
 
 use crate::payload::Payload;
-use expedite_domain::{Invalid, Message, MessageId, MessageType, Priority, Tenant};
+use expedite_domain::{Invalid, Message, MessageId, MessageType, Priority, Tenant, Trace};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-/// The version that this code writes, and the only one that it reads.
+/// The version that this code writes, and the only one that it reads. A field that readers can do without is no new
+/// version: old ones pass over it, and new ones do without.
 const VERSION: u32 = 1;
 
 /// One hand-over of a message. Its epoch says whether it still counts when it is delivered.
@@ -15,6 +16,8 @@ pub struct Envelope {
     pub id: MessageId,
     /// Its owner.
     pub tenant: Tenant,
+    /// What it has in common with the request that brought it, for logs.
+    pub trace: Trace,
     /// What kind of work.
     pub kind: MessageType,
     /// The message's epoch when it was handed over.
@@ -51,6 +54,7 @@ struct Outgoing<'a> {
     v: u32,
     id: String,
     tenant: &'a str,
+    trace: String,
     r#type: &'a str,
     epoch: u32,
     attempt: u32,
@@ -63,6 +67,8 @@ struct Incoming {
     v: u32,
     id: String,
     tenant: String,
+    /// Missing where an earlier version of this code wrote the envelope.
+    trace: Option<String>,
     r#type: String,
     epoch: u32,
     attempt: u32,
@@ -76,6 +82,7 @@ impl Envelope {
         Self {
             id: message.id,
             tenant: message.tenant.clone(),
+            trace: message.trace,
             kind: message.kind.clone(),
             epoch: message.epoch,
             attempt: message.attempt,
@@ -93,6 +100,7 @@ impl Envelope {
             v: VERSION,
             id: self.id.to_string(),
             tenant: self.tenant.as_str(),
+            trace: self.trace.to_string(),
             r#type: self.kind.as_str(),
             epoch: self.epoch,
             attempt: self.attempt,
@@ -111,9 +119,12 @@ impl Envelope {
             return Err(NotAnEnvelope::Version(wire.v));
         }
         let field = |field| move |problem| NotAnEnvelope::Field { field, problem };
+        let id = wire.id.parse().map_err(field("id"))?;
+        let trace = wire.trace.map(|text| text.parse().map_err(field("trace"))).transpose()?;
         Ok(Self {
-            id: wire.id.parse().map_err(field("id"))?,
+            id,
             tenant: wire.tenant.parse().map_err(field("tenant"))?,
+            trace: trace.unwrap_or_else(|| Trace::of(id)),
             kind: wire.r#type.parse().map_err(field("type"))?,
             epoch: wire.epoch,
             attempt: wire.attempt,
@@ -127,7 +138,7 @@ impl Envelope {
 mod tests {
     use super::*;
 
-    const TEXT: &str = r#"{"v":1,"id":"01234567-89ab-8def-8123-456789abcdef","tenant":"acme","type":"email","epoch":2,"attempt":1,"priority":"high","payload":{"n":1.10}}"#;
+    const TEXT: &str = r#"{"v":1,"id":"01234567-89ab-8def-8123-456789abcdef","tenant":"acme","trace":"4bf92f3577b34da6a3ce929d0e0e4736","type":"email","epoch":2,"attempt":1,"priority":"high","payload":{"n":1.10}}"#;
 
     #[test]
     fn reads_what_it_writes() {
@@ -138,10 +149,18 @@ mod tests {
     }
 
     #[test]
+    fn does_without_a_trace() {
+        let trace = r#""trace":"4bf92f3577b34da6a3ce929d0e0e4736","#;
+        let envelope = Envelope::from_json(&TEXT.replacen(trace, "", 1)).unwrap();
+        assert_eq!(envelope.trace, Trace::of(envelope.id));
+    }
+
+    #[test]
     fn says_what_is_wrong() {
         for (from, to, word) in [
             (r#""v":1"#, r#""v":2"#, "version 2"),
             ("high", "urgent", "priority must be"),
+            ("4bf9", "4BF9", "trace must be"),
             ("0123", "zzzz", "id must be"),
             (r#""epoch":2,"#, "", "epoch"),
             (r#"{"n":1.10}}"#, "", "EOF"),

@@ -1,7 +1,7 @@
 //! What runs the work of a message.
 
 use crate::payload::Payload;
-use expedite_domain::{MessageId, MessageType, Priority, Tenant, Timestamp};
+use expedite_domain::{MessageId, MessageType, Priority, Tenant, Timestamp, Trace};
 use std::{future::Future, time::Duration};
 
 /// One attempt on a message.
@@ -12,6 +12,8 @@ pub struct Job {
     pub id: MessageId,
     /// Its owner.
     pub tenant: Tenant,
+    /// What it has in common with the request that brought it, for logs.
+    pub trace: Trace,
     /// What kind of work.
     pub kind: MessageType,
     /// How urgent.

@@ -1,15 +1,15 @@
 //! Metrics: what is measured, and how it gets out. This is the one place that names them.
 //!
-//! They leave as lines of JSON on standard output, in CloudWatch's embedded metric format. CloudWatch reads them out of
-//! the logs, so counting costs no call and fails for no reason of its own.
+//! A function gives its values to a [`Meter`], which lets them out at the end of each call: deployed, that is
+//! [`Emf`](crate::adapters::emf::Emf). What a function that dies has measured in the call is lost with it; what it has
+//! done is in the table.
 //!
 //! Each metric has one set of dimensions, the function alone or the function and the priority, so that one name never
 //! stands for two different sums. CloudWatch adds nothing up over a dimension: a sum over priorities or functions is an
 //! expression of whoever reads it.
 
-use expedite_domain::Timestamp;
-use serde_json::{Map, Value, json};
-use std::fmt;
+use expedite_domain::{Message, Priority, Refused, State, Timestamp};
+use std::{fmt, time::Duration};
 
 /// The namespace of all metrics.
 pub const NAMESPACE: &str = "Expedite";
@@ -84,6 +84,15 @@ impl Unit {
             Self::Milliseconds => "Milliseconds",
             Self::Seconds => "Seconds",
             Self::None => "None",
+        }
+    }
+
+    /// A duration in it, as a whole number.
+    const fn of(self, duration: Duration) -> u64 {
+        match self {
+            Self::Seconds => duration.as_secs(),
+            // A time of more than 500 million years would not fit.
+            Self::Milliseconds | Self::Count | Self::None => duration.as_millis() as u64,
         }
     }
 }
@@ -237,69 +246,95 @@ metrics! {
     HandoversOutstanding: Count, from Monitor;
 }
 
-/// Says how much of each there was. What there was none of is left out.
-#[expect(clippy::print_stdout, reason = "standard output is where CloudWatch reads metrics")]
-pub fn count(function: &str, at: Timestamp, counts: &[(Metric, usize)]) {
-    if let Some(line) = line(function, at, counts) {
-        println!("{line}");
+/// One value of a metric.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sample {
+    /// Of what.
+    pub metric: Metric,
+    /// Of messages of which priority; none where the metric has no such dimension.
+    pub priority: Option<Priority>,
+    /// How much, in the metric's unit.
+    pub value: u64,
+}
+
+impl Sample {
+    /// Whether the table lets that function take it.
+    pub fn is_of(&self, function: Function) -> bool {
+        self.metric.has_priority() == self.priority.is_some() && self.metric.functions().contains(&function)
     }
 }
 
-/// The line that says it; none where there is nothing to say.
-fn line(function: &str, at: Timestamp, counts: &[(Metric, usize)]) -> Option<Value> {
-    let counts: Vec<_> = counts.iter().filter(|(_, count)| *count > 0).collect();
-    if counts.is_empty() {
-        return None;
+/// Takes what a function measures.
+pub trait Meter: Send + Sync {
+    /// Takes one value. It goes out with the next [`Meter::flush`].
+    fn take(&self, sample: Sample);
+
+    /// The call is over: lets out what was taken.
+    fn flush(&self);
+
+    /// So many more.
+    fn count(&self, metric: Metric, number: usize) {
+        if number > 0 {
+            self.gauge(metric, u64::try_from(number).unwrap_or(u64::MAX));
+        }
     }
-    let definitions: Vec<_> = counts
-        .iter()
-        .map(|(metric, _)| json!({"Name": metric.name(), "Unit": metric.unit().as_str()}))
-        .collect();
-    let mut line = Map::new();
-    line.insert(
-        "_aws".to_owned(),
-        json!({
-            "Timestamp": at.millis(),
-            "CloudWatchMetrics": [{
-                "Namespace": NAMESPACE,
-                "Dimensions": [[FUNCTION]],
-                "Metrics": definitions,
-            }],
-        }),
-    );
-    line.insert(FUNCTION.to_owned(), json!(function));
-    line.extend(counts.iter().map(|(metric, count)| (metric.name().to_owned(), json!(count))));
-    Some(Value::Object(line))
+
+    /// So many as there are now, also where there are none.
+    fn gauge(&self, metric: Metric, value: u64) {
+        self.take(Sample { metric, priority: None, value });
+    }
+
+    /// One more message of that priority.
+    fn count_one(&self, metric: Metric, priority: Priority) {
+        self.take(Sample { metric, priority: Some(priority), value: 1 });
+    }
+
+    /// How long something took, for a message of that priority.
+    fn time(&self, metric: Metric, priority: Priority, took: Duration) {
+        self.take(Sample { metric, priority: Some(priority), value: metric.unit().of(took) });
+    }
+}
+
+/// Counts where a change has led a message to, where that is worth counting. For whoever made the change.
+pub fn count_change(meter: &impl Meter, message: &Message) {
+    let metric = match message.state {
+        State::Completed => Metric::MessagesCompleted,
+        State::Retrying => Metric::MessagesRetried,
+        State::Failed => Metric::MessagesFailed,
+        State::Expired => Metric::MessagesExpired,
+        State::Cancelled => Metric::MessagesCancelled,
+        State::Accepted | State::Queued | State::Processing => return,
+    };
+    meter.count_one(metric, message.priority);
+    if matches!(message.state, State::Completed | State::Failed) {
+        meter.time(Metric::EndToEndTime, message.priority, message.age());
+    }
+}
+
+/// Measures how long the oldest of these changes, which have just come from the stream, was under way.
+///
+/// By the moments that the writers of the changes put down: the stream's own `ApproximateCreationDateTime` has whole
+/// seconds, and a change is under way for about 200 ms.
+pub fn stream_lag<'a>(meter: &impl Meter, changed: impl IntoIterator<Item = &'a Message>, now: Timestamp) {
+    if let Some(oldest) = changed.into_iter().map(Message::changed_at).min() {
+        let metric = Metric::StreamLag;
+        meter.gauge(metric, metric.unit().of(oldest.until(now)));
+    }
+}
+
+/// Counts a delivery that does not count any more.
+pub fn count_dropped(meter: &impl Meter, refused: Refused, message: &Message) {
+    let metric = match refused {
+        Refused::StaleEpoch => Metric::StaleEpochsDropped,
+        Refused::Leased { .. } => Metric::LeaseConflicts,
+        _ => Metric::DuplicatesDropped,
+    };
+    meter.count_one(metric, message.priority);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_line_defines_what_it_holds() {
-        let counts =
-            [(Metric::LeasesLapsed, 3), (Metric::DeliveriesOverdue, 0), (Metric::HandoversOverdue, 1)];
-        let expected = json!({
-            "_aws": {
-                "Timestamp": 1_769_860_800_000_i64,
-                "CloudWatchMetrics": [{
-                    "Namespace": "Expedite",
-                    "Dimensions": [["function"]],
-                    "Metrics": [
-                        {"Name": "LeasesLapsed", "Unit": "Count"},
-                        {"Name": "HandoversOverdue", "Unit": "Count"},
-                    ],
-                }],
-            },
-            "function": "relay",
-            "LeasesLapsed": 3,
-            "HandoversOverdue": 1,
-        });
-        let at = Timestamp::from_millis(1_769_860_800_000);
-        assert_eq!(line("relay", at, &counts), Some(expected));
-        assert_eq!(line("relay", at, &counts[1..2]), None);
-    }
 
     #[test]
     fn the_table_says_what_it_holds() {

@@ -51,6 +51,21 @@ pub enum Unreadable {
     Envelope(#[from] NotAnEnvelope),
 }
 
+impl Unreadable {
+    /// A word for logs. The whole text may quote the data.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Empty => "empty",
+            Self::Base64(_) => "no_base64",
+            Self::Amqp(_) => "no_amqp",
+            Self::Utf8(_) => "no_utf8",
+            Self::Envelope(NotAnEnvelope::Shape(_)) => "no_envelope",
+            Self::Envelope(NotAnEnvelope::Version(_)) => "other_version",
+            Self::Envelope(NotAnEnvelope::Field { field, .. }) => field,
+        }
+    }
+}
+
 /// The event is no batch at all.
 #[derive(Debug, thiserror::Error)]
 #[error("the event has no list of messages: is the function behind an Amazon MQ mapping?")]

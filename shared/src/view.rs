@@ -32,6 +32,7 @@ pub struct MessageView {
     #[serde(skip_serializing_if = "Option::is_none")]
     expires_at: Option<String>,
     bypassed: bool,
+    trace: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -66,6 +67,7 @@ impl MessageView {
             deliver_at: rfc3339(message.deliver_at),
             expires_at: message.start_by.map(rfc3339),
             bypassed: message.bypassed,
+            trace: message.trace.to_string(),
             reason: message.reason().map(str::to_owned),
             timeline: None,
             timeline_dropped: None,
@@ -113,6 +115,7 @@ pub struct Update {
     #[serde(skip_serializing_if = "Option::is_none")]
     expires_at: Option<String>,
     bypassed: bool,
+    trace: String,
     at: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
@@ -121,7 +124,7 @@ pub struct Update {
 impl Update {
     /// The change that led to `message`. `at` is when it was made.
     pub fn of(message: &Message) -> Self {
-        let at = message.timeline.entries.last().map_or(message.created_at, |entry| entry.at);
+        let at = message.changed_at();
         Self {
             id: message.id.to_string(),
             r#type: message.kind.as_str().to_owned(),
@@ -134,6 +137,7 @@ impl Update {
             deliver_at: rfc3339(message.deliver_at),
             expires_at: message.start_by.map(rfc3339),
             bypassed: message.bypassed,
+            trace: message.trace.to_string(),
             at: rfc3339(at),
             reason: message.reason().map(str::to_owned),
         }

@@ -17,13 +17,14 @@ use expedite::{
     conformance::NOON,
     domain::{Aging, Priority, Timestamp, Topic},
     envelope::Envelope,
-    fakes::{FakeBroker, FakeClock, FakeEntropy, FakePush, stream_record},
+    fakes::{FakeBroker, FakeClock, FakeEntropy, FakeMeter, FakePush, stream_record},
     handler::{Handler, Job, Verdict},
+    metrics::Function,
     ports::{Clock, Connection, ConnectionId, Connections, Key, MessageStore},
 };
 use fanout::Fanout;
 use ingest::Ingest;
-use process::{Limits, Process};
+use process::{Limits, Process, Starts};
 use relay::Relay;
 use serde_json::{Map, Value, json};
 use std::{
@@ -149,6 +150,7 @@ impl Way {
             broker: &self.broker,
             clock: &self.clock,
             entropy: &self.entropy,
+            meter: &FakeMeter::of(Function::Ingest),
             aging: Aging { low: Some(15 * MINUTE), medium: Some(30 * MINUTE), cap: Priority::High },
             tenant_claim: "sub".to_owned(),
             high_priority_scope: String::new(),
@@ -166,7 +168,9 @@ impl Way {
             handler: Ends(verdict),
             clock: &self.clock,
             entropy: &self.entropy,
+            meter: &FakeMeter::of(Function::Process),
             limits: Limits::new(10, 30),
+            starts: Starts::default(),
         };
         let data = STANDARD.encode(envelope.to_json().unwrap());
         let message = json!({"messageID": "ID:1", "messageType": "jms/text-message", "data": data});
@@ -180,6 +184,7 @@ impl Way {
             broker: &self.broker,
             clock: &self.clock,
             entropy: &self.entropy,
+            meter: &FakeMeter::of(Function::Relay),
             aging: Aging::OFF,
         };
         relay.run(event, self.end()).await.unwrap()
@@ -196,7 +201,12 @@ impl Way {
         self.connections.open(&connection).await.unwrap();
         self.connections.subscribe(&connection, &[Topic::All]).await.unwrap();
         let event = serde_json::from_value(self.changed(envelope).await).unwrap();
-        let fanout = Fanout { connections: self.connections.clone(), push: &self.push };
+        let fanout = Fanout {
+            connections: self.connections.clone(),
+            push: &self.push,
+            clock: &self.clock,
+            meter: &FakeMeter::of(Function::Fanout),
+        };
         assert_eq!(fanout.run(event).await.unwrap().pushed, 1);
     }
 
@@ -206,6 +216,7 @@ impl Way {
             tickets: self.connections.clone(),
             clock: &self.clock,
             entropy: &self.entropy,
+            meter: &FakeMeter::of(Function::Control),
             tenant_claim: "sub".to_owned(),
             scopes: Scopes::default(),
         };

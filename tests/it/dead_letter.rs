@@ -9,7 +9,8 @@ use expedite::{
         BACKOFF_BASE, Event, Handover, Lease, MaxAttempts, Message, Owner, State, Submission, Timestamp,
         transition,
     },
-    fakes::{FakeClock, FakeEntropy, FakeStore, Fault},
+    fakes::{FakeClock, FakeEntropy, FakeMeter, FakeStore, Fault},
+    metrics::Function,
     mq_event::deliveries,
     ports::{Clock, Key, MessageStore, Replaced},
 };
@@ -24,19 +25,25 @@ const REASON: &str =
     "the broker gave it up: java.lang.Throwable: Delivery[7] exceeds redelivery policy limit";
 
 /// The function over doubles.
-struct Rig {
+pub struct Rig {
     store: FakeStore,
-    clock: FakeClock,
+    pub clock: FakeClock,
     entropy: FakeEntropy,
+    pub meter: FakeMeter,
 }
 
 impl Rig {
     fn new() -> Self {
-        Self { store: FakeStore::default(), clock: FakeClock::at(NOON), entropy: FakeEntropy::default() }
+        Self {
+            store: FakeStore::default(),
+            clock: FakeClock::at(NOON),
+            entropy: FakeEntropy::default(),
+            meter: FakeMeter::of(Function::DeadLetter),
+        }
     }
 
     /// With the messages behind a batch in the table, as their senders left them but for what `of` says.
-    fn with(batch: &Value, of: impl Fn(Submission) -> Submission) -> Self {
+    pub fn with(batch: &Value, of: impl Fn(Submission) -> Submission) -> Self {
         let rig = Self::new();
         for delivery in deliveries(batch.clone()).unwrap() {
             let Ok(envelope) = delivery.content else { continue };
@@ -54,13 +61,14 @@ impl Rig {
     }
 
     /// With five minutes' time.
-    async fn run(&self, batch: Value) -> Result<Report, BatchError> {
+    pub async fn run(&self, batch: Value) -> Result<Report, BatchError> {
         self.run_within(batch, 300).await
     }
 
-    async fn run_within(&self, batch: Value, seconds: u64) -> Result<Report, BatchError> {
+    pub async fn run_within(&self, batch: Value, seconds: u64) -> Result<Report, BatchError> {
         let ends_at = self.clock.now().plus(Duration::from_secs(seconds));
-        let function = DeadLetter { store: &self.store, clock: &self.clock, entropy: &self.entropy };
+        let function =
+            DeadLetter { store: &self.store, clock: &self.clock, entropy: &self.entropy, meter: &self.meter };
         function.run(batch, ends_at).await
     }
 
@@ -70,7 +78,7 @@ impl Rig {
     }
 
     /// What somebody else does to message number `number`.
-    async fn happens(&self, number: u128, event: Event) {
+    pub async fn happens(&self, number: u128, event: Event) {
         let before = self.message(number).await;
         let next = transition(&before, event, self.clock.now()).unwrap();
         assert_eq!((&self.store).replace(&before, &next).await.unwrap(), Replaced::Written);
@@ -78,7 +86,7 @@ impl Rig {
 }
 
 /// Messages 1 and 2 of `acme`, as the broker gave them up.
-fn two() -> Value {
+pub fn two() -> Value {
     event("mq/dead-letters")
 }
 
@@ -90,7 +98,7 @@ fn dropped(dropped: usize) -> Report {
     Report { dropped, ..Report::default() }
 }
 
-fn claimed(until: Timestamp) -> Event {
+pub fn claimed(until: Timestamp) -> Event {
     Event::Claimed { epoch: 1, lease: Lease { owner: Owner::from_bits(1), until } }
 }
 
@@ -268,7 +276,8 @@ async fn a_message_that_can_not_be_read_is_no_reason_to_fail() {
         "priority": "low", "payload": 1,
     });
     let batch = json!({"messages": [{"data": STANDARD.encode(message.to_string())}]});
-    let function = DeadLetter { store, clock: FakeClock::at(NOON), entropy: FakeEntropy::default() };
+    let meter = &FakeMeter::of(Function::DeadLetter);
+    let function = DeadLetter { store, clock: FakeClock::at(NOON), entropy: FakeEntropy::default(), meter };
     let report = function.run(batch, NOON.plus(MINUTE)).await.unwrap();
     assert_eq!(report, Report { strays: 1, ..Report::default() });
     let kept = function.store.strays().await.unwrap();

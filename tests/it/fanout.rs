@@ -7,7 +7,8 @@ use crate::{
 use expedite::{
     conformance::{NOON, tenant},
     domain::Topic,
-    fakes::{FakeConnections, FakePush, Fault},
+    fakes::{FakeClock, FakeConnections, FakeMeter, FakePush, Fault},
+    metrics::Function,
     ports::{Connection, ConnectionId, Connections, Push, PushError, StoreError},
 };
 use fanout::{Fanout, Report};
@@ -19,14 +20,26 @@ use std::{
 };
 
 /// The function over doubles.
-#[derive(Default)]
 pub struct Rig {
     connections: FakeConnections,
-    push: FakePush,
+    pub push: FakePush,
+    pub clock: FakeClock,
+    pub meter: FakeMeter,
+}
+
+impl Default for Rig {
+    fn default() -> Self {
+        Self {
+            connections: FakeConnections::default(),
+            push: FakePush::default(),
+            clock: FakeClock::at(NOON),
+            meter: FakeMeter::of(Function::Fanout),
+        }
+    }
 }
 
 impl Rig {
-    async fn subscribe(&self, name: &str, owner: &str, topics: &[&str]) -> ConnectionId {
+    pub async fn subscribe(&self, name: &str, owner: &str, topics: &[&str]) -> ConnectionId {
         let connection = Connection {
             id: ConnectionId(name.to_owned()),
             tenant: tenant(owner),
@@ -40,7 +53,11 @@ impl Rig {
     }
 
     pub async fn run(&self, event: Value) -> Result<Report, StoreError> {
-        let fanout = Fanout { connections: &self.connections, push: &self.push };
+        self.run_over(&self.push, event).await
+    }
+
+    pub async fn run_over(&self, push: impl Push, event: Value) -> Result<Report, StoreError> {
+        let fanout = Fanout { connections: &self.connections, push, clock: &self.clock, meter: &self.meter };
         fanout.run(serde_json::from_value(event).unwrap()).await
     }
 
@@ -74,6 +91,8 @@ async fn an_update_says_how_the_message_stands() {
         "state": "retrying", "version": 4, "attempt": 1, "max_attempts": 5, "bypassed": false,
         "created_at": "2026-01-31T12:00:00.000Z", "deliver_at": "2026-01-31T12:00:00.000Z",
         "at": "2026-01-31T12:00:00.060Z", "reason": "the handler panicked",
+        // The record is of before messages had traces: its id's digits stand in.
+        "trace": "00000000000080008000000000000001",
     });
     assert_eq!(rig.frames(&socket), [[expected]]);
 }
@@ -222,9 +241,8 @@ async fn a_socket_gets_one_frame_after_the_other() {
     let rig = Rig::default();
     let socket = rig.subscribe("a", "acme", &["all"]).await;
     let push = Careful::default();
-    let fanout = Fanout { connections: &rig.connections, push: &push };
     let changes = (1..=300).map(|number| record("dynamodb/insert", &of(number, "acme", "mail"))).collect();
-    let report = fanout.run(serde_json::from_value(batch(changes)).unwrap()).await.unwrap();
+    let report = rig.run_over(&push, batch(changes)).await.unwrap();
     let frames = push.frames.load(Ordering::SeqCst);
     assert_eq!(report, Report { updates: 300, pushed: frames - 1, failed: 1, ..Report::default() });
     assert!(frames > 2, "the frames behind the broken one are sent");

@@ -17,10 +17,10 @@ fn handler(listener: &TcpListener) -> LambdaHandler {
 }
 
 fn job() -> Job {
-    let Submission { tenant, id, kind, .. } = submission(&tenant("acme"), 1);
+    let Submission { tenant, id, trace, kind, .. } = submission(&tenant("acme"), 1);
     let payload = payload(r#"{"n":1.10}"#);
     let deadline = NOON.plus(Duration::from_secs(30));
-    Job { id, tenant, kind, priority: Priority::High, attempt: 2, max_attempts: 5, deadline, payload }
+    Job { id, tenant, trace, kind, priority: Priority::High, attempt: 2, max_attempts: 5, deadline, payload }
 }
 
 async fn check(reply: Reply) -> (Verdict, Call) {
@@ -37,6 +37,7 @@ async fn the_function_is_given_the_job() {
     assert_eq!(call.target, "POST /2015-03-31/functions/work/invocations HTTP/1.1");
     let expected = json!({
         "id": job().id.to_string(), "tenant": "acme", "type": "demo", "priority": "high",
+        "trace": "4bf92f3577b34da6a3ce929d0e0e4736",
         "attempt": 2, "max_attempts": 5, "deadline": "2026-01-31T12:00:30.000Z", "payload": {"n": 1.10},
     });
     assert_eq!(call.body, expected);

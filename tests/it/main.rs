@@ -13,6 +13,8 @@ mod fuzz;
 mod http;
 mod ingest;
 mod lambda_handler;
+mod logs;
+mod metrics;
 mod process;
 mod relay;
 mod repository;

@@ -12,8 +12,9 @@ use expedite::{
         Aging, Event, Lease, MaxAttempts, Message, Outcome, Owner, Priority, State, Submission, Timestamp,
         transition,
     },
-    fakes::{FakeBroker, FakeClock, FakeEntropy, FakeStore, Fault},
-    ports::{Clock, Key, MessageStore, Parcel, StoreError},
+    fakes::{FakeBroker, FakeClock, FakeEntropy, FakeMeter, FakeStore, Fault},
+    metrics::Function,
+    ports::{Broker, Clock, Key, MessageStore, Parcel, StoreError},
 };
 use relay::{Relay, Report};
 use serde_json::{Value, json};
@@ -25,19 +26,21 @@ const HOUR: Duration = Duration::from_secs(3_600);
 /// The function over doubles.
 pub struct Rig {
     store: FakeStore,
-    broker: FakeBroker,
-    clock: FakeClock,
-    entropy: FakeEntropy,
-    aging: Aging,
+    pub broker: FakeBroker,
+    pub clock: FakeClock,
+    pub entropy: FakeEntropy,
+    pub meter: FakeMeter,
+    pub aging: Aging,
 }
 
 impl Rig {
-    fn at(now: Timestamp) -> Self {
+    pub fn at(now: Timestamp) -> Self {
         Self {
             store: FakeStore::default(),
             broker: FakeBroker::default(),
             clock: FakeClock::at(now),
             entropy: FakeEntropy::default(),
+            meter: FakeMeter::of(Function::Relay),
             aging: Aging::OFF,
         }
     }
@@ -51,7 +54,7 @@ impl Rig {
         rig
     }
 
-    fn put(&self, message: Message) {
+    pub fn put(&self, message: Message) {
         self.store.put(message, payload("{}"));
     }
 
@@ -61,17 +64,27 @@ impl Rig {
     }
 
     async fn run_within(&self, event: Value, time: Duration) -> Result<Report, StoreError> {
+        self.run_over(&self.broker, event, time).await
+    }
+
+    pub async fn run_over(
+        &self,
+        broker: impl Broker,
+        event: Value,
+        time: Duration,
+    ) -> Result<Report, StoreError> {
         let relay = Relay {
             store: &self.store,
-            broker: &self.broker,
+            broker,
             clock: &self.clock,
             entropy: &self.entropy,
+            meter: &self.meter,
             aging: self.aging,
         };
         relay.run(event, self.clock.now().plus(time)).await
     }
 
-    async fn sweep(&self) -> Report {
+    pub async fn sweep(&self) -> Report {
         self.run(event("schedule/sweep")).await.unwrap()
     }
 
@@ -87,25 +100,25 @@ impl Rig {
     }
 }
 
-fn accepted(number: u128, deliver_at: Timestamp) -> Message {
+pub fn accepted(number: u128, deliver_at: Timestamp) -> Message {
     let submission = Submission { deliver_at: Some(deliver_at), ..submission(&tenant("acme"), number) };
     Message::accept(submission, NOON)
 }
 
-fn then(message: &Message, event: Event) -> Message {
+pub fn then(message: &Message, event: Event) -> Message {
     transition(message, event, NOON).unwrap()
 }
 
-fn queued(number: u128) -> Message {
+pub fn queued(number: u128) -> Message {
     then(&accepted(number, NOON), Event::HandedOver { epoch: 1, raise: None })
 }
 
-fn claim(message: &Message, until: Timestamp) -> Message {
+pub fn claim(message: &Message, until: Timestamp) -> Message {
     let lease = Lease { owner: Owner::from_bits(1), until };
     then(message, Event::Claimed { epoch: 1, lease })
 }
 
-fn finish(message: &Message, outcome: Outcome) -> Message {
+pub fn finish(message: &Message, outcome: Outcome) -> Message {
     then(message, Event::Finished { owner: Owner::from_bits(1), outcome })
 }
 
@@ -295,8 +308,14 @@ async fn the_sweep_passes_over_what_is_no_message() {
     embedded.spoil().await;
     let (store, rig) = (embedded.messages(), Rig::at(NOON.plus(HOUR)));
     store.create(&accepted(1, NOON), &payload("{}")).await.unwrap();
-    let relay =
-        Relay { store, broker: &rig.broker, clock: &rig.clock, entropy: &rig.entropy, aging: Aging::OFF };
+    let relay = Relay {
+        store,
+        broker: &rig.broker,
+        clock: &rig.clock,
+        entropy: &rig.entropy,
+        meter: &rig.meter,
+        aging: Aging::OFF,
+    };
     let report = relay.run(event("schedule/sweep"), rig.clock.now().plus(MINUTE)).await.unwrap();
     let expected = Report { handed_over: 1, late: 1, unreadable: 1, failed: 1, ..Report::default() };
     assert_eq!(report, expected, "one names no message, and one can't be read");

@@ -157,16 +157,17 @@ impl System {
         by.tenant = Some(tenant);
         let aging = self.aging;
         Some(self.launch(by, Purpose::Request(request, target), 29, move |ports, _| async move {
-            let (clock, entropy, tenant_claim) = (ports.clone(), ports.clone(), "sub".to_owned());
+            let (clock, entropy, meter) = (ports.clone(), ports.clone(), ports.clone());
+            let tenant_claim = "sub".to_owned();
             if function == Function::Ingest {
                 let (store, broker, high_priority_scope) = (ports.clone(), ports, String::new());
                 let ingest =
-                    Ingest { store, broker, clock, entropy, aging, tenant_claim, high_priority_scope };
+                    Ingest { store, broker, clock, entropy, meter, aging, tenant_claim, high_priority_scope };
                 return Ended::Answered(ingest.handle(&event).await);
             }
             let (tickets, scopes) = (&ports.world.connections, Scopes::default());
             let messages = ports.clone();
-            let control = Control { messages, tickets, clock, entropy, tenant_claim, scopes };
+            let control = Control { messages, tickets, clock, entropy, meter, tenant_claim, scopes };
             Ended::Answered(control.handle(&event).await)
         }))
     }

@@ -2,13 +2,14 @@
 
 use crate::{
     handler::script,
-    invocation::{Fault, Invocation},
+    invocation::{Fault, Function, Invocation},
     world::{Call, World},
 };
 use expedite::{
     domain::{Message, State, Tenant, Timestamp, Topic},
     envelope::Envelope,
     handler::{Handler, Job, Verdict},
+    metrics::{self, Meter, Sample},
     payload::Payload,
     ports::{
         Broker, Clock, Connection, ConnectionId, Connections, Created, DueIndex, DuePage, DuePosition,
@@ -83,6 +84,22 @@ impl Entropy for Ports {
     fn bits(&self) -> u128 {
         self.world.entropy.bits()
     }
+}
+
+impl Meter for Ports {
+    fn take(&self, sample: Sample) {
+        let function = match self.by.function {
+            Function::Ingest => metrics::Function::Ingest,
+            Function::Process => metrics::Function::Process,
+            Function::Relay => metrics::Function::Relay,
+            Function::DeadLetter => metrics::Function::DeadLetter,
+            Function::Control => metrics::Function::Control,
+            Function::Fanout => metrics::Function::Fanout,
+        };
+        assert!(sample.is_of(function), "{function} takes no {sample:?}");
+    }
+
+    fn flush(&self) {}
 }
 
 impl MessageStore for Ports {

@@ -8,7 +8,7 @@ use crate::{
 use dead_letter::DeadLetter;
 use expedite::{domain::Handover, fakes::stream_record};
 use fanout::Fanout;
-use process::{Limits, Process};
+use process::{Limits, Process, Starts};
 use relay::Relay;
 use serde_json::{Value, json};
 use std::ops::Range;
@@ -40,8 +40,8 @@ impl System {
         let purpose = Purpose::Batch(batch);
         if queue.dead {
             return Some(self.launch(by, purpose, 300, |ports, ends_at| async move {
-                let (store, clock, entropy) = (ports.clone(), ports.clone(), ports);
-                ended(&DeadLetter { store, clock, entropy }.run(event, ends_at).await)
+                let (store, clock, entropy, meter) = (ports.clone(), ports.clone(), ports.clone(), ports);
+                ended(&DeadLetter { store, clock, entropy, meter }.run(event, ends_at).await)
             }));
         }
         let dies = self.broken_starts > 0;
@@ -52,8 +52,10 @@ impl System {
                 return ports.by.die().await;
             }
             let (store, handler) = (ports.clone(), ports.clone());
-            let (clock, entropy) = (ports.clone(), ports);
-            ended(&Process { store, handler, clock, entropy, limits }.run(event, ends_at).await)
+            let (clock, entropy, meter) = (ports.clone(), ports.clone(), ports);
+            let starts = Starts::default();
+            let process = Process { store, handler, clock, entropy, meter, limits, starts };
+            ended(&process.run(event, ends_at).await)
         }))
     }
 
@@ -79,8 +81,8 @@ impl System {
         let (by, aging) = (self.invocation(Function::Relay), self.aging);
         self.launch(by, purpose, 60, move |ports, ends_at| async move {
             let (store, broker) = (ports.clone(), ports.clone());
-            let (clock, entropy) = (ports.clone(), ports);
-            ended(&Relay { store, broker, clock, entropy, aging }.run(event, ends_at).await)
+            let (clock, entropy, meter) = (ports.clone(), ports.clone(), ports);
+            ended(&Relay { store, broker, clock, entropy, meter, aging }.run(event, ends_at).await)
         })
     }
 
@@ -96,8 +98,9 @@ impl System {
         let event = serde_json::from_value(json!({"Records": records})).unwrap();
         let by = self.invocation(Function::Fanout);
         Some(self.launch(by, Purpose::Fanout, 30, |ports, _| async move {
-            let (connections, push) = (ports.clone(), ports);
-            ended(&Fanout { connections, push }.run(event).await)
+            let (connections, push) = (ports.clone(), ports.clone());
+            let (clock, meter) = (ports.clone(), ports);
+            ended(&Fanout { connections, push, clock, meter }.run(event).await)
         }))
     }
 }

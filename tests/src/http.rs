@@ -34,6 +34,11 @@ impl Caller {
         Self { client: reqwest::Client::new(), url: url.to_owned(), token }
     }
 
+    /// The token.
+    pub fn token(&self) -> &str {
+        &self.token
+    }
+
     /// A request with the token in it.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.client.request(method, format!("{}{path}", self.url)).bearer_auth(&self.token)

@@ -3,6 +3,7 @@
 
 pub mod chaos;
 pub mod chart;
+pub mod emf;
 pub mod fault;
 pub mod http;
 pub mod launcher;

@@ -122,11 +122,16 @@ impl Log {
 
     /// How many lines are like that.
     pub fn count(&self, like: impl Fn(&str) -> bool) -> usize {
+        self.lines().iter().filter(|line| like(line)).count()
+    }
+
+    /// All of them.
+    pub fn lines(&self) -> Vec<String> {
         let mut log = fs::File::open(&self.file).unwrap();
         log.seek(SeekFrom::Start(self.from)).unwrap();
         let mut text = Vec::new();
         log.read_to_end(&mut text).unwrap();
-        String::from_utf8_lossy(&text).lines().filter(|line| like(line)).count()
+        String::from_utf8_lossy(&text).lines().map(str::to_owned).collect()
     }
 
     /// Waits for a line like that.

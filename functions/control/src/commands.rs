@@ -1,9 +1,11 @@
 use crate::{Control, no_message};
 use expedite::{
+    about,
     body::Fields,
     caller,
     change::{Changed, change},
     domain::{Event, MAX_DELAY, Message, Priority, Refused, State, Tenant, Timestamp},
+    metrics::{Meter, Metric},
     ports::{Clock, Entropy, MessageStore, StateIndex, StoreError, TenantIndex, Tickets},
     problem::{FieldError, Problem, json},
     view::{MessageView, rfc3339},
@@ -13,7 +15,9 @@ use lambda_http::{Body, Request, Response};
 /// A command has a few short members.
 pub(crate) const BODY_LIMIT: usize = 4 * 1024;
 
-impl<M: MessageStore + TenantIndex + StateIndex, T: Tickets, C: Clock, E: Entropy> Control<M, T, C, E> {
+impl<S: MessageStore + TenantIndex + StateIndex, T: Tickets, C: Clock, E: Entropy, M: Meter>
+    Control<S, T, C, E, M>
+{
     /// `DELETE /v1/messages/{id}`: takes a message back that waits.
     pub(crate) async fn cancel(&self, request: &Request, tenant: Tenant) -> Result<Response<Body>, Problem> {
         let message = self.find(request, tenant).await?;
@@ -55,10 +59,9 @@ impl<M: MessageStore + TenantIndex + StateIndex, T: Tickets, C: Clock, E: Entrop
     /// Carries a command out on a message as it stands, whoever else changes it meanwhile.
     async fn command(&self, message: Message, event: Event) -> Result<Response<Body>, Problem> {
         let now = self.clock.now();
-        let id = message.id;
         match change(&self.messages, message, event.clone(), now).await.map_err(unwritable)? {
             Changed::To(message) => {
-                tracing::info!(%id, ?event, state = %message.state, "commanded");
+                self.commanded(&event, &message);
                 Ok(json(200, &MessageView::of(&message, now)))
             }
             Changed::Refused(Refused::Unchanged, message) => Ok(json(200, &MessageView::of(&message, now))),
@@ -69,6 +72,16 @@ impl<M: MessageStore + TenantIndex + StateIndex, T: Tickets, C: Clock, E: Entrop
             Changed::Refused(_, message) => Err(in_the_way(message.state)),
             // Its time to live has passed meanwhile.
             Changed::Missing => Err(no_message()),
+        }
+    }
+
+    pub(crate) fn commanded(&self, event: &Event, message: &Message) {
+        // The detail is ours: who did what.
+        about!(info, message, state = %message.state, detail = message.reason(), "commanded");
+        match event {
+            Event::Cancelled => self.meter.count_one(Metric::MessagesCancelled, message.priority),
+            Event::Redriven { .. } => self.meter.count_one(Metric::MessagesRedriven, message.priority),
+            _ => (),
         }
     }
 

@@ -12,6 +12,7 @@ mod stats;
 use expedite::{
     caller,
     domain::{Message, MessageId, Tenant},
+    metrics::Meter,
     ports::{Clock, Entropy, Key, MessageStore, StateIndex, StoreError, TenantIndex, Tickets},
     problem::{FieldError, Problem, json},
     ticket::{self, TICKET_LIFETIME},
@@ -21,15 +22,17 @@ use lambda_http::{Body, Request, RequestExt, Response};
 use serde_json::json;
 
 /// The use case and the ports it stands on.
-pub struct Control<M, T, C, E> {
+pub struct Control<S, T, C, E, M> {
     /// Where messages are kept.
-    pub messages: M,
+    pub messages: S,
     /// Where tickets are kept.
     pub tickets: T,
     /// What time it is.
     pub clock: C,
     /// Where tickets come from.
     pub entropy: E,
+    /// What takes the metrics.
+    pub meter: M,
     /// The token's claim that names the tenant.
     pub tenant_claim: String,
     /// What tokens must grant.
@@ -45,10 +48,14 @@ pub struct Scopes {
     pub admin: String,
 }
 
-impl<M: MessageStore + TenantIndex + StateIndex, T: Tickets, C: Clock, E: Entropy> Control<M, T, C, E> {
+impl<S: MessageStore + TenantIndex + StateIndex, T: Tickets, C: Clock, E: Entropy, M: Meter>
+    Control<S, T, C, E, M>
+{
     /// Answers every route of this function.
     pub async fn handle(&self, request: &Request) -> Response<Body> {
-        self.dispatch(request).await.unwrap_or_else(Problem::into_response)
+        let answer = self.dispatch(request).await.unwrap_or_else(Problem::into_response);
+        self.meter.flush();
+        answer
     }
 
     async fn dispatch(&self, request: &Request) -> Result<Response<Body>, Problem> {

@@ -2,6 +2,7 @@ use crate::{Control, query::refused, unreadable};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use expedite::{
     domain::{Message, MessageType, Priority, Tenant, Timestamp, View},
+    metrics::Meter,
     ports::{
         Clock, Entropy, Key, KeyPage, MessageStore, Position, StateIndex, StoreError, TenantIndex, Tickets,
         is_indexed,
@@ -30,7 +31,9 @@ struct Query {
     after: Option<Position>,
 }
 
-impl<M: MessageStore + TenantIndex + StateIndex, T: Tickets, C: Clock, E: Entropy> Control<M, T, C, E> {
+impl<S: MessageStore + TenantIndex + StateIndex, T: Tickets, C: Clock, E: Entropy, M: Meter>
+    Control<S, T, C, E, M>
+{
     /// The index says which messages there are, the table how they stand: a list never shows a state that is older than
     /// one that was pushed before it.
     pub(crate) async fn list(&self, request: &Request, tenant: Tenant) -> Result<Response<Body>, Problem> {

@@ -4,10 +4,13 @@ use control::{Control, Scopes};
 use expedite::{
     adapters::{
         dynamodb::{ConnectionsTable, MessagesTable},
+        emf::Emf,
         sdk_config,
         system::{SystemClock, SystemEntropy},
     },
-    config, telemetry,
+    config,
+    metrics::Function,
+    telemetry,
 };
 use lambda_http::{Error, Request, service_fn};
 
@@ -20,6 +23,7 @@ async fn main() -> Result<(), Error> {
         tickets: ConnectionsTable::new(&sdk, config::CONNECTIONS_TABLE.text()?),
         clock: SystemClock,
         entropy: SystemEntropy,
+        meter: Emf::new(Function::Control),
         tenant_claim: config::TENANT_CLAIM.text()?,
         scopes: Scopes {
             high_priority: config::HIGH_PRIORITY_SCOPE.text()?,

@@ -8,6 +8,7 @@ use expedite::{
     body::Fields,
     change::{Changed, change},
     domain::{Event, Message, MessageType, Priority, State, Tenant, Timestamp},
+    metrics::Meter,
     ports::{Clock, Entropy, Key, MessageStore, Position, StateIndex, StoreError, TenantIndex, Tickets},
     problem::{Problem, json},
     view::rfc3339,
@@ -60,7 +61,9 @@ struct Entry {
     redriven: bool,
 }
 
-impl<M: MessageStore + TenantIndex + StateIndex, T: Tickets, C: Clock, E: Entropy> Control<M, T, C, E> {
+impl<S: MessageStore + TenantIndex + StateIndex, T: Tickets, C: Clock, E: Entropy, M: Meter>
+    Control<S, T, C, E, M>
+{
     /// `POST /v1/redrive`: tries failed messages again, the newest ones first where there are more than the limit, and
     /// spreads them over time, higher priorities before lower ones.
     pub(crate) async fn redrive_many(
@@ -144,8 +147,11 @@ impl<M: MessageStore + TenantIndex + StateIndex, T: Tickets, C: Clock, E: Entrop
         };
         if !wanted.dry_run {
             let event = Event::Redriven { priority: wanted.priority, deliver_at };
-            let changed = change(&self.messages, message, event, self.clock.now()).await?;
-            entry.redriven = matches!(changed, Changed::To(_));
+            let changed = change(&self.messages, message, event.clone(), self.clock.now()).await?;
+            if let Changed::To(message) = changed {
+                self.commanded(&event, &message);
+                entry.redriven = true;
+            }
         }
         Ok(entry)
     }

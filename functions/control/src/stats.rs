@@ -1,6 +1,7 @@
 use crate::{Control, unreadable};
 use expedite::{
     domain::{Priority, State, Tenant, Timestamp},
+    metrics::Meter,
     ports::{
         Clock, Entropy, MessageStore, Standing, StateIndex, StoreError, TenantIndex, Tickets, is_indexed,
     },
@@ -35,7 +36,9 @@ struct Counts {
     oldest_age_seconds: Option<u64>,
 }
 
-impl<M: MessageStore + TenantIndex + StateIndex, T: Tickets, C: Clock, E: Entropy> Control<M, T, C, E> {
+impl<S: MessageStore + TenantIndex + StateIndex, T: Tickets, C: Clock, E: Entropy, M: Meter>
+    Control<S, T, C, E, M>
+{
     /// `GET /v1/stats`: what is not final, and what has failed, by priority. May lag behind by a moment.
     pub(crate) async fn stats(&self, tenant: Tenant) -> Result<Response<Body>, Problem> {
         let now = self.clock.now();

@@ -7,10 +7,11 @@
 //! kept already stays as it is.
 
 use expedite::{
+    about,
     change::{Changed, change},
     domain::{Event, Message, Refused, State, Timestamp, backoff},
     envelope::Envelope,
-    metrics::{self, Metric},
+    metrics::{Meter, Metric, count_change, count_dropped},
     mq_event::{Delivery, NotABatch, deliveries},
     ports::{Clock, Entropy, Key, MessageStore, StoreError, Stray, Strays},
 };
@@ -36,13 +37,15 @@ const ROUND: Duration = Duration::from_secs(10);
 const NO_REASON: &str = "it does not say why";
 
 /// The use case and the ports it stands on.
-pub struct DeadLetter<S, C, E> {
+pub struct DeadLetter<S, C, E, M> {
     /// Where messages are kept, and strays.
     pub store: S,
     /// What time it is.
     pub clock: C,
     /// Where jitter comes from.
     pub entropy: E,
+    /// What takes the metrics.
+    pub meter: M,
 }
 
 /// What became of a batch, for the log.
@@ -90,12 +93,19 @@ struct Rest {
     error: StoreError,
 }
 
-impl<S: MessageStore + Strays, C: Clock, E: Entropy> DeadLetter<S, C, E> {
+impl<S: MessageStore + Strays, C: Clock, E: Entropy, M: Meter> DeadLetter<S, C, E, M> {
     /// Takes the batch in `event`, which must be done by `ends_at`.
     ///
     /// # Errors
     /// [`BatchError`]: the batch comes again.
     pub async fn run(&self, event: Value, ends_at: Timestamp) -> Result<Report, BatchError> {
+        // Boxed, since the compiler lays out nested futures only so deep.
+        let result = Box::pin(self.take(event, ends_at)).await;
+        self.meter.flush();
+        result
+    }
+
+    async fn take(&self, event: Value, ends_at: Timestamp) -> Result<Report, BatchError> {
         let mut report = Report::default();
         let last_start = Instant::now() + self.clock.now().until(ends_at).saturating_sub(ROUND);
         let mut open = deliveries(event)?;
@@ -103,7 +113,7 @@ impl<S: MessageStore + Strays, C: Clock, E: Entropy> DeadLetter<S, C, E> {
         while let Some(Rest { deliveries, error }) = self.round(open, &mut report).await {
             let left = deliveries.len();
             if Instant::now() + pause > last_start {
-                tracing::error!(?report, left, %error, "the time is up");
+                tracing::error!(left, %error, "the time is up");
                 return Err(BatchError::TimeIsUp { left, error });
             }
             tracing::warn!(left, %error, ?pause, "the table will be tried again");
@@ -112,13 +122,14 @@ impl<S: MessageStore + Strays, C: Clock, E: Entropy> DeadLetter<S, C, E> {
             report.retries += 1;
             open = deliveries;
         }
-        tracing::info!(?report, "batch");
-        let counts = [
-            (Metric::DeadLetters, report.counted),
-            (Metric::Strays, report.strays),
-            (Metric::MessagesExpired, report.expired),
-        ];
-        metrics::count("dead-letter", self.clock.now(), &counts);
+        tracing::info!(
+            counted = report.counted,
+            expired = report.expired,
+            dropped = report.dropped,
+            strays = report.strays,
+            retries = report.retries,
+            "batch"
+        );
         Ok(report)
     }
 
@@ -135,10 +146,16 @@ impl<S: MessageStore + Strays, C: Clock, E: Entropy> DeadLetter<S, C, E> {
             .buffer_unordered(AT_ONCE);
         while let Some((taken, delivery)) = taken.next().await {
             match taken {
-                Ok(Taken::Counted) => report.counted += 1,
+                Ok(Taken::Counted) => {
+                    self.meter.count(Metric::DeadLetters, 1);
+                    report.counted += 1;
+                }
                 Ok(Taken::Expired) => report.expired += 1,
                 Ok(Taken::Dropped) => report.dropped += 1,
-                Ok(Taken::Stray) => report.strays += 1,
+                Ok(Taken::Stray) => {
+                    self.meter.count(Metric::Strays, 1);
+                    report.strays += 1;
+                }
                 Err(error) => match &mut rest {
                     Some(rest) => rest.deliveries.push(delivery),
                     None => rest = Some(Rest { deliveries: vec![delivery], error }),
@@ -188,13 +205,15 @@ impl<S: MessageStore + Strays, C: Clock, E: Entropy> DeadLetter<S, C, E> {
         };
         match changed {
             Changed::To(message) => {
-                let (id, state, attempt) = (message.id, message.state, message.attempt);
-                tracing::warn!(%id, %state, attempt, broker_id = delivery.message_id, "the broker gave up on it");
+                count_change(&self.meter, &message);
+                let (state, attempt) = (message.state, message.attempt);
+                about!(warn, message, %state, attempt, broker_id = delivery.message_id, "the broker gave up on it");
                 Ok(if state == State::Expired { Taken::Expired } else { Taken::Counted })
             }
             Changed::Refused(refused, message) => {
+                count_dropped(&self.meter, refused, &message);
                 // A live lease is no reason to hold it: if its holder dies, the lapsed lease brings the message back.
-                tracing::info!(id = %message.id, reason = refused.as_str(), "a dead letter was dropped");
+                about!(info, message, reason = refused.as_str(), "a dead letter was dropped");
                 Ok(Taken::Dropped)
             }
             Changed::Missing => self.keep(delivery, unknown(envelope)).await,

@@ -7,9 +7,11 @@ mod frames;
 
 use aws_lambda_events::dynamodb::Event;
 use expedite::{
+    about,
     adapters::stream::changes,
     domain::{Message, Tenant, Topic},
-    ports::{ConnectionId, Connections, Key, Push, PushError, StoreError, Subscribers},
+    metrics::{Meter, Metric, stream_lag},
+    ports::{Clock, ConnectionId, Connections, Key, Push, PushError, StoreError, Subscribers},
     view::Update,
 };
 use frames::frames;
@@ -27,11 +29,15 @@ const AT_ONCE: usize = 32;
 const SLOW_WAIT: Duration = Duration::from_millis(100);
 
 /// The use case and the ports it stands on.
-pub struct Fanout<C, P> {
+pub struct Fanout<C, P, K, M> {
     /// Who subscribed, and where the gone are forgotten.
     pub connections: C,
     /// The way to the sockets.
     pub push: P,
+    /// What time it is.
+    pub clock: K,
+    /// What takes the metrics.
+    pub meter: M,
 }
 
 /// What became of a batch, for the log.
@@ -49,13 +55,20 @@ pub struct Report {
     pub failed: usize,
 }
 
-impl<C: Connections + Subscribers, P: Push> Fanout<C, P> {
+impl<C: Connections + Subscribers, P: Push, K: Clock, M: Meter> Fanout<C, P, K, M> {
     /// Pushes the changes in `event`.
     ///
     /// # Errors
     /// The subscribers can't be read; the mapping delivers the batch again.
     pub async fn run(&self, event: Event) -> Result<Report, StoreError> {
+        let result = self.fan_out(event).await;
+        self.meter.flush();
+        result
+    }
+
+    async fn fan_out(&self, event: Event) -> Result<Report, StoreError> {
         let messages = newest(event);
+        stream_lag(&self.meter, &messages, self.clock.now());
         let subscribers = self.subscribers(&messages).await?;
         let outboxes = outboxes(&messages, &subscribers);
         let sent: Vec<Report> = stream::iter(outboxes)
@@ -64,7 +77,18 @@ impl<C: Connections + Subscribers, P: Push> Fanout<C, P> {
             .collect()
             .await;
         let report = sent.iter().fold(Report { updates: messages.len(), ..Report::default() }, add);
-        tracing::info!(?report, "pushed");
+        tracing::info!(
+            updates = report.updates,
+            pushed = report.pushed,
+            gone = report.gone,
+            slow = report.slow,
+            failed = report.failed,
+            "pushed"
+        );
+        self.meter.count(Metric::PushesSent, report.pushed);
+        self.meter.count(Metric::PushesGone, report.gone);
+        self.meter.count(Metric::PushesSlow, report.slow);
+        self.meter.count(Metric::PushesFailed, report.failed);
         Ok(report)
     }
 
@@ -170,6 +194,10 @@ fn outboxes(
         let update = Update::of(message);
         let readers: BTreeSet<_> =
             topics(message).iter().filter_map(|topic| subscribers.get(topic)).flatten().collect();
+        if !readers.is_empty() {
+            let (version, state, sockets) = (message.version, message.state, readers.len());
+            about!(info, message, version, %state, sockets, "to be pushed");
+        }
         for reader in readers {
             outboxes.entry(reader.clone()).or_default().push(update.clone());
         }

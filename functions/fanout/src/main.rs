@@ -2,8 +2,10 @@
 
 use aws_lambda_events::dynamodb::Event;
 use expedite::{
-    adapters::{dynamodb::ConnectionsTable, push::ApiGatewayPush, sdk_config},
-    config, telemetry,
+    adapters::{dynamodb::ConnectionsTable, emf::Emf, push::ApiGatewayPush, sdk_config, system::SystemClock},
+    config,
+    metrics::Function,
+    telemetry,
 };
 use fanout::Fanout;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
@@ -14,7 +16,7 @@ async fn main() -> Result<(), Error> {
     let sdk = sdk_config().await;
     let connections = ConnectionsTable::new(&sdk, config::CONNECTIONS_TABLE.text()?);
     let push = ApiGatewayPush::new(&sdk, &config::WEBSOCKET_MANAGEMENT_URL.text()?);
-    let fanout = &Fanout { connections, push };
+    let fanout = &Fanout { connections, push, clock: SystemClock, meter: Emf::new(Function::Fanout) };
     lambda_runtime::run(service_fn(|event: LambdaEvent<Event>| async move {
         fanout.run(event.payload).await.map_err(Error::from)
     }))

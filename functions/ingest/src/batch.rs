@@ -10,8 +10,10 @@ use crate::{
 };
 use expedite::{
     body::{self, Fields},
+    caller,
     domain::{Handover, Message, Timestamp},
     envelope::Envelope,
+    metrics::Meter,
     payload::Payload,
     ports::{Broker, Clock, Entropy, MessageStore, Parcel, SEND_LIMIT},
     problem::{Problem, json},
@@ -47,7 +49,7 @@ type Read = Result<(Message, Payload), Problem>;
 /// The status and the message as it stands; or why it was refused.
 type Settled = Result<(u16, Message), Problem>;
 
-impl<S: MessageStore, B: Broker, C: Clock, E: Entropy> Ingest<S, B, C, E> {
+impl<S: MessageStore, B: Broker, C: Clock, E: Entropy, M: Meter> Ingest<S, B, C, E, M> {
     /// `POST /v1/messages/batch`.
     pub(crate) async fn submit_batch(
         &self,
@@ -64,9 +66,11 @@ impl<S: MessageStore, B: Broker, C: Clock, E: Entropy> Ingest<S, B, C, E> {
             Ok((Message::accept(submission, now), payload))
         });
         let taken = self.store_all(read.collect(), answer_by.minus(MARKING + SEND_LIMIT)).await;
+        self.count(&taken, request);
         let settled = self.hand_over_all(taken, answer_by).await;
         let view = BatchView::of(&settled, self.clock.now());
-        tracing::info!(view.accepted, view.replayed, view.rejected, "batch");
+        let (accepted, replayed, rejected) = (view.accepted, view.replayed, view.rejected);
+        tracing::info!(accepted, replayed, rejected, request = caller::request_id(request), "batch");
         Ok(json(200, &view))
     }
 
@@ -96,6 +100,16 @@ impl<S: MessageStore, B: Broker, C: Clock, E: Entropy> Ingest<S, B, C, E> {
         taken
     }
 
+    fn count(&self, taken: &[Result<Taken, Problem>], request: &Request) {
+        for one in taken {
+            match one {
+                Ok(Taken::New(message, _)) => self.accepted(message, request),
+                Ok(Taken::Before(first)) => self.replayed(first, request),
+                Err(problem) => self.count_refused(problem),
+            }
+        }
+    }
+
     /// Hands over what is for `ingest` to hand over, higher priorities first, and marks what can be marked until then. The
     /// sweep sees to the rest.
     async fn hand_over_all(&self, taken: Vec<Result<Taken, Problem>>, until: Timestamp) -> Vec<Settled> {
@@ -123,10 +137,11 @@ impl<S: MessageStore, B: Broker, C: Clock, E: Entropy> Ingest<S, B, C, E> {
             })
             .unzip();
         let sent = self.broker.send_all(&parcels).await;
+        let took = now.until(self.clock.now());
         let marked = places
             .into_iter()
             .zip(sent)
-            .map(|((index, message), sent)| async move { (index, self.mark(message, sent).await) });
+            .map(|((index, message), sent)| async move { (index, self.mark(message, sent, took).await) });
         for (index, message) in self.all_by(until, marked).await {
             settled[index] = Ok((202, message));
         }

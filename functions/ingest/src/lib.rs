@@ -8,10 +8,11 @@ mod key;
 mod submission;
 
 use expedite::{
-    body, caller,
+    about, body, caller,
     change::{Changed, change},
     domain::{Aging, Event, Handover, Message},
     envelope::Envelope,
+    metrics::{Meter, Metric},
     payload::Payload,
     ports::{Broker, Clock, Created, Entropy, MessageStore, SendError},
     problem::{Problem, json},
@@ -22,10 +23,11 @@ use lambda_http::{
     Body, Request, Response,
     http::{HeaderValue, header},
 };
+use std::time::Duration;
 use submission::{Arrival, MESSAGE_LIMIT, Submitter};
 
 /// The use case and the ports it stands on.
-pub struct Ingest<S, B, C, E> {
+pub struct Ingest<S, B, C, E, M> {
     /// Where messages are kept.
     pub store: S,
     /// Where they are handed to.
@@ -34,6 +36,8 @@ pub struct Ingest<S, B, C, E> {
     pub clock: C,
     /// Where ids come from.
     pub entropy: E,
+    /// What takes the metrics.
+    pub meter: M,
     /// When what waits is raised.
     pub aging: Aging,
     /// The token's claim that names the tenant.
@@ -50,10 +54,16 @@ enum Taken {
     Before(Box<Message>),
 }
 
-impl<S: MessageStore, B: Broker, C: Clock, E: Entropy> Ingest<S, B, C, E> {
+impl<S: MessageStore, B: Broker, C: Clock, E: Entropy, M: Meter> Ingest<S, B, C, E, M> {
     /// Answers every route of this function.
     pub async fn handle(&self, request: &Request) -> Response<Body> {
-        self.dispatch(request).await.unwrap_or_else(Problem::into_response)
+        let answer = self.dispatch(request).await.unwrap_or_else(|problem| {
+            self.count_refused(&problem);
+            tracing::info!(status = problem.status(), request = caller::request_id(request), "refused");
+            problem.into_response()
+        });
+        self.meter.flush();
+        answer
     }
 
     async fn dispatch(&self, request: &Request) -> Result<Response<Body>, Problem> {
@@ -69,6 +79,7 @@ impl<S: MessageStore, B: Broker, C: Clock, E: Entropy> Ingest<S, B, C, E> {
         Ok(Submitter {
             tenant: caller::tenant(request, &self.tenant_claim)?,
             subject: caller::subject(request),
+            trace: caller::trace(request),
             high_needs: Some(self.high_priority_scope.as_str())
                 .filter(|scope| !caller::has_scope(request, scope)),
         })
@@ -81,17 +92,31 @@ impl<S: MessageStore, B: Broker, C: Clock, E: Entropy> Ingest<S, B, C, E> {
         let (submission, payload) = submission::read(body, arrival, submitter, now, &self.entropy)?;
         match self.store(Message::accept(submission, now), payload).await? {
             Taken::New(message, payload) => {
+                self.accepted(&message, request);
                 let message = self.hand_over(*message, payload).await;
-                tracing::info!(id = %message.id, priority = %message.priority, state = %message.state, "accepted");
                 Ok(self.answer(202, &message))
             }
-            Taken::Before(first) => Ok(self.answer(200, &first)),
+            Taken::Before(first) => {
+                self.replayed(&first, request);
+                Ok(self.answer(200, &first))
+            }
         }
+    }
+
+    fn accepted(&self, message: &Message, request: &Request) {
+        let (priority, request) = (message.priority, caller::request_id(request));
+        about!(info, message, %priority, request, "accepted");
+        self.meter.count_one(Metric::MessagesAccepted, priority);
+    }
+
+    fn replayed(&self, first: &Message, request: &Request) {
+        about!(info, first, request = caller::request_id(request), "replayed");
+        self.meter.count_one(Metric::MessagesReplayed, first.priority);
     }
 
     async fn store(&self, message: Message, payload: Payload) -> Result<Taken, Problem> {
         let created = self.store.create(&message, &payload).await.map_err(|error| {
-            tracing::error!(%error, "a message could not be stored");
+            about!(error, message, %error, "a message could not be stored");
             not_stored()
         })?;
         match created {
@@ -106,18 +131,23 @@ impl<S: MessageStore, B: Broker, C: Clock, E: Entropy> Ingest<S, B, C, E> {
         if message.handover != Some(Handover::Ingest) {
             return message;
         }
-        let delay = self.clock.now().until(message.deliver_at);
+        let start = self.clock.now();
+        let delay = start.until(message.deliver_at);
         let sent = self.broker.send(&Envelope::of(&message, payload), delay).await;
-        self.mark(message, sent).await
+        self.mark(message, sent, start.until(self.clock.now())).await
     }
 
-    /// Writes down what came of a hand-over, and returns the message as it stands then.
-    async fn mark(&self, message: Message, sent: Result<(), SendError>) -> Message {
+    /// Writes down what came of a hand-over, which took so long, and returns the message as it stands then.
+    async fn mark(&self, message: Message, sent: Result<(), SendError>, took: Duration) -> Message {
         let epoch = message.epoch;
         let event = match sent {
-            Ok(()) => Event::HandedOver { epoch, raise: self.aging.raise(message.priority) },
+            Ok(()) => {
+                self.meter.time(Metric::HandoverTime, message.priority, took);
+                Event::HandedOver { epoch, raise: self.aging.raise(message.priority) }
+            }
             Err(error) => {
-                tracing::warn!(id = %message.id, %error, "the hand-over failed and is left to the relay");
+                self.meter.count_one(Metric::HandoversFailed, message.priority);
+                about!(warn, message, %error, "the hand-over failed and is left to the relay");
                 Event::HandoverFailed { epoch, reason: error.to_string() }
             }
         };
@@ -126,10 +156,22 @@ impl<S: MessageStore, B: Broker, C: Clock, E: Entropy> Ingest<S, B, C, E> {
             // Refused means that the delivery was faster than the mark, and that is as it should be.
             Ok(Changed::Missing) => message,
             Err(error) => {
-                tracing::warn!(id = %message.id, %error, "the hand-over could not be marked; the sweep will see to it");
+                about!(warn, message, %error, "the hand-over could not be marked; the sweep will see to it");
                 message
             }
         }
+    }
+
+    fn count_refused(&self, problem: &Problem) {
+        let metric = match problem.status() {
+            403 => Metric::RejectedForbidden,
+            422 => Metric::RejectedKeyReused,
+            503 => Metric::RejectedUnavailable,
+            // No route of ours, so it was no message.
+            404 => return,
+            _ => Metric::RejectedInvalid,
+        };
+        self.meter.count(metric, 1);
     }
 
     fn answer(&self, status: u16, message: &Message) -> Response<Body> {

@@ -4,11 +4,14 @@ use expedite::{
     adapters::{
         amqp::{AmqpBroker, Trust},
         dynamodb::MessagesTable,
+        emf::Emf,
         sdk_config,
         secret::BrokerSecret,
         system::{SystemClock, SystemEntropy},
     },
-    config, telemetry,
+    config,
+    metrics::Function,
+    telemetry,
 };
 use ingest::Ingest;
 use lambda_http::{Error, Request, service_fn};
@@ -27,6 +30,7 @@ async fn main() -> Result<(), Error> {
         broker,
         clock: SystemClock,
         entropy: SystemEntropy,
+        meter: Emf::new(Function::Ingest),
         aging: config::AGING_AFTER.aging(config::AGING_CAP)?,
         tenant_claim: config::TENANT_CLAIM.text()?,
         high_priority_scope: config::HIGH_PRIORITY_SCOPE.text()?,

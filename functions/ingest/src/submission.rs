@@ -5,7 +5,7 @@ use expedite::{
     body::{self, Fields},
     domain::{
         Invalid, MAX_DELAY, MaxAttempts, MessageId, MessageType, Priority, Subject, Submission, Tenant,
-        Timestamp,
+        Timestamp, Trace,
     },
     payload::{PAYLOAD_LIMIT, Payload},
     ports::Entropy,
@@ -29,6 +29,8 @@ pub struct Submitter<'a> {
     pub tenant: Tenant,
     /// Whom the token speaks for.
     pub subject: Option<Subject>,
+    /// What the request is part of, where it says.
+    pub trace: Option<Trace>,
     /// The scope that a high message needs and the token lacks; none where nothing is in the way.
     pub high_needs: Option<&'a str>,
 }
@@ -75,15 +77,17 @@ pub fn read(
     if let Some(scope) = submitter.high_needs.filter(|_| priority == Priority::High) {
         return Err(Problem::lacks_scope("priority", scope));
     }
+    let id = id.unwrap_or_else(|| MessageId::from_bits(entropy.bits()));
     let submission = Submission {
         tenant: submitter.tenant.clone(),
-        id: id.unwrap_or_else(|| MessageId::from_bits(entropy.bits())),
+        id,
         kind,
         priority,
         deliver_at,
         max_attempts,
         start_by,
         submitter: submitter.subject.clone(),
+        trace: submitter.trace.unwrap_or_else(|| Trace::of(id)),
         fingerprint: Sha256::digest(json).into(),
     };
     Ok((submission, payload))

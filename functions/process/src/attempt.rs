@@ -2,6 +2,7 @@ use crate::Process;
 use expedite::{
     domain::{Message, Outcome, Timestamp, backoff},
     handler::{Handler, Job, Verdict},
+    metrics::Meter,
     payload::Payload,
     ports::{Clock, Entropy, MessageStore},
 };
@@ -9,13 +10,14 @@ use futures_util::FutureExt;
 use std::{any::Any, panic::AssertUnwindSafe};
 use tokio::time::timeout;
 
-impl<S: MessageStore, H: Handler, C: Clock, E: Entropy> Process<S, H, C, E> {
+impl<S: MessageStore, H: Handler, C: Clock, E: Entropy, M: Meter> Process<S, H, C, E, M> {
     /// Runs the handler under its deadline. A panic and an overrun are failures like any other.
     pub(crate) async fn handle(&self, message: &Message, payload: Payload) -> Verdict {
         let limit = self.limits.handler_timeout;
         let job = Job {
             id: message.id,
             tenant: message.tenant.clone(),
+            trace: message.trace,
             kind: message.kind.clone(),
             priority: message.priority,
             attempt: message.attempt,

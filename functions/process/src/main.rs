@@ -3,16 +3,18 @@
 use expedite::{
     adapters::{
         dynamodb::MessagesTable,
+        emf::Emf,
         lambda_handler::LambdaHandler,
         sdk_config,
         system::{SystemClock, SystemEntropy, time_limit},
     },
     config,
     handler::Handler,
+    metrics::Function,
     telemetry,
 };
 use lambda_runtime::{Error, LambdaEvent, service_fn};
-use process::{DemoHandler, Limits, Process};
+use process::{DemoHandler, Limits, Process, Starts};
 use serde_json::Value;
 
 #[tokio::main(flavor = "current_thread")]
@@ -29,7 +31,15 @@ async fn main() -> Result<(), Error> {
 
 async fn run(store: MessagesTable, handler: impl Handler) -> Result<(), Error> {
     let limits = Limits::new(config::HANDLER_CONCURRENCY.parse()?, config::HANDLER_TIMEOUT_SECONDS.parse()?);
-    let process = &Process { store, handler, clock: SystemClock, entropy: SystemEntropy, limits };
+    let process = &Process {
+        store,
+        handler,
+        clock: SystemClock,
+        entropy: SystemEntropy,
+        meter: Emf::new(Function::Process),
+        limits,
+        starts: Starts::default(),
+    };
     lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| async move {
         process.run(event.payload, time_limit(&event.context)).await.map_err(Error::from)
     }))

@@ -7,11 +7,13 @@ mod handover;
 mod sweep;
 
 use expedite::{
+    about,
     adapters::stream::changes,
     change::{Changed, change},
-    domain::{Aging, Event, Message, MessageId, Owed, Priority, Timestamp, backoff, owed},
-    metrics::{self, Metric},
+    domain::{Aging, Event, Message, Owed, Priority, Timestamp, backoff, owed},
+    metrics::{Meter, Metric, count_change, stream_lag},
     ports::{Broker, Clock, DueIndex, Entropy, MessageStore, SendError, StoreError},
+    telemetry::About,
 };
 use futures_util::{StreamExt, stream};
 use handover::Owing;
@@ -23,7 +25,7 @@ use std::time::Duration;
 const AT_ONCE: usize = 32;
 
 /// The use case and the ports it stands on.
-pub struct Relay<S, B, C, E> {
+pub struct Relay<S, B, C, E, M> {
     /// Where messages are kept, and where what is due is found.
     pub store: S,
     /// Where messages are handed to.
@@ -32,6 +34,8 @@ pub struct Relay<S, B, C, E> {
     pub clock: C,
     /// Where jitter comes from.
     pub entropy: E,
+    /// What takes the metrics.
+    pub meter: M,
     /// When what waits is raised.
     pub aging: Aging,
 }
@@ -62,17 +66,6 @@ pub struct Report {
 }
 
 impl Report {
-    /// What nobody did in time, and was found.
-    const fn counts(&self) -> [(Metric, usize); 5] {
-        [
-            (Metric::HandoversOverdue, self.late),
-            (Metric::DeliveriesOverdue, self.overdue),
-            (Metric::LeasesLapsed, self.lapsed),
-            (Metric::MessagesAged, self.raised),
-            (Metric::MessagesExpired, self.expired),
-        ]
-    }
-
     fn count(&mut self, done: Done) {
         match done {
             Done::HandedOver => self.handed_over += 1,
@@ -105,6 +98,22 @@ enum Done {
     Failed,
 }
 
+impl Done {
+    /// What a log says of it.
+    const fn as_str(&self) -> &'static str {
+        match self {
+            Self::HandedOver => "handed over",
+            Self::Late => "handed over late",
+            Self::Overdue => "handed over again",
+            Self::Lapsed => "its lease has lapsed",
+            Self::Raised => "raised after a long wait",
+            Self::Expired => "expired",
+            Self::NotDue => "nothing was owed",
+            Self::Failed => "it stays due",
+        }
+    }
+}
+
 /// Why a message stays due.
 #[derive(Debug, thiserror::Error)]
 enum Fault {
@@ -116,23 +125,46 @@ enum Fault {
     NoPayload,
 }
 
-impl<S: MessageStore + DueIndex, B: Broker, C: Clock, E: Entropy> Relay<S, B, C, E> {
+impl<S: MessageStore + DueIndex, B: Broker, C: Clock, E: Entropy, M: Meter> Relay<S, B, C, E, M> {
     /// Handles a batch of the stream, or sweeps where the event is anything else, as the schedule's is.
     ///
     /// # Errors
     /// A sweep whose index can't be read. The next one comes in a minute.
     pub async fn run(&self, event: Value, ends_at: Timestamp) -> Result<Report, StoreError> {
-        let report = match serde_json::from_value(event) {
-            Ok(batch) => self.relay(batch).await,
-            Err(_) => self.sweep(ends_at).await?,
+        let result = match serde_json::from_value(event) {
+            Ok(batch) => Ok(self.relay(batch).await),
+            Err(_) => self.sweep(ends_at).await,
         };
-        tracing::info!(?report, "relayed");
-        metrics::count("relay", self.clock.now(), &report.counts());
-        Ok(report)
+        if let Ok(report) = &result {
+            tracing::info!(
+                handed_over = report.handed_over,
+                late = report.late,
+                overdue = report.overdue,
+                lapsed = report.lapsed,
+                raised = report.raised,
+                expired = report.expired,
+                not_due = report.not_due,
+                failed = report.failed,
+                unreadable = report.unreadable,
+                cut_short = report.cut_short,
+                "relayed"
+            );
+            self.count(report);
+        }
+        self.meter.flush();
+        result
+    }
+
+    /// What nobody did in time and was found, and what could not be done.
+    fn count(&self, report: &Report) {
+        self.meter.count(Metric::HandoversOverdue, report.late);
+        self.meter.count(Metric::DeliveriesOverdue, report.overdue);
+        self.meter.count(Metric::LeasesLapsed, report.lapsed);
+        self.meter.count(Metric::RelayFailures, report.failed + report.unreadable);
     }
 
     async fn relay(&self, batch: aws_lambda_events::dynamodb::Event) -> Report {
-        let mut messages = Vec::new();
+        let mut messages: Vec<Message> = Vec::new();
         let mut report = Report::default();
         for change in changes(batch) {
             match change.message {
@@ -143,6 +175,7 @@ impl<S: MessageStore + DueIndex, B: Broker, C: Clock, E: Entropy> Relay<S, B, C,
                 }
             }
         }
+        stream_lag(&self.meter, &messages, self.clock.now());
         self.settle_all(messages, &mut report).await;
         report
     }
@@ -177,14 +210,14 @@ impl<S: MessageStore + DueIndex, B: Broker, C: Clock, E: Entropy> Relay<S, B, C,
 
     /// Does what is owed for one message, where it is no hand-over.
     async fn settle(&self, message: Message, owed: Owed, now: Timestamp) -> Done {
-        let id = message.id;
+        let about = About::of(&message);
         let result = match owed {
             Owed::Lapsed => self.lapse(message, now).await,
             Owed::Expire => self.apply(message, Event::Expired, now, Done::Expired).await,
             Owed::Raise { to } => self.raise(message, to, now).await,
             Owed::HandOver { .. } | Owed::HandOverAgain | Owed::Later(_) | Owed::Nothing => Ok(Done::NotDue),
         };
-        result.unwrap_or_else(|fault| stays_due(id, &fault))
+        result.unwrap_or_else(|fault| stays_due(&about, &fault))
     }
 
     async fn lapse(&self, message: Message, now: Timestamp) -> Result<Done, Fault> {
@@ -194,20 +227,28 @@ impl<S: MessageStore + DueIndex, B: Broker, C: Clock, E: Entropy> Relay<S, B, C,
 
     /// The new copy is owed from here on: the stream brings it back at once, as it brings everything that the relay owes.
     async fn raise(&self, message: Message, to: Priority, now: Timestamp) -> Result<Done, Fault> {
-        tracing::info!(id = %message.id, from = %message.priority, %to, "raised after a long wait");
-        self.apply(message, Event::Aged { to }, now, Done::Raised).await
+        let from = message.priority;
+        let done = self.apply(message, Event::Aged { to }, now, Done::Raised).await?;
+        if let Done::Raised = done {
+            self.meter.count_one(Metric::MessagesAged, from);
+        }
+        Ok(done)
     }
 
     async fn apply(&self, message: Message, event: Event, now: Timestamp, done: Done) -> Result<Done, Fault> {
         match change(&self.store, message, event, now).await? {
-            Changed::To(_) => Ok(done),
+            Changed::To(message) => {
+                about!(info, message, state = %message.state, priority = %message.priority, "{}", done.as_str());
+                count_change(&self.meter, &message);
+                Ok(done)
+            }
             // A delivery was faster than the mark, or an older image came late: version and epoch sort both out.
             Changed::Refused(..) | Changed::Missing => Ok(Done::NotDue),
         }
     }
 }
 
-fn stays_due(id: MessageId, fault: &Fault) -> Done {
-    tracing::warn!(%id, error = %fault, "what is owed could not be done and stays due");
+fn stays_due(about: &About, fault: &Fault) -> Done {
+    about!(warn, about, error = %fault, "what is owed could not be done and stays due");
     Done::Failed
 }

@@ -4,11 +4,14 @@ use expedite::{
     adapters::{
         amqp::{AmqpBroker, Trust},
         dynamodb::MessagesTable,
+        emf::Emf,
         sdk_config,
         secret::BrokerSecret,
         system::{SystemClock, SystemEntropy, time_limit},
     },
-    config, telemetry,
+    config,
+    metrics::Function,
+    telemetry,
 };
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use relay::Relay;
@@ -23,7 +26,8 @@ async fn main() -> Result<(), Error> {
     let endpoints = config::BROKER_ENDPOINTS.list()?;
     let broker = AmqpBroker::new(&endpoints, secret, Trust::native()?, config::EXPRESS_LANE.parse()?)?;
     let aging = config::AGING_AFTER.aging(config::AGING_CAP)?;
-    let relay = &Relay { store, broker, clock: SystemClock, entropy: SystemEntropy, aging };
+    let meter = Emf::new(Function::Relay);
+    let relay = &Relay { store, broker, clock: SystemClock, entropy: SystemEntropy, meter, aging };
     lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| async move {
         relay.run(event.payload, time_limit(&event.context)).await.map_err(Error::from)
     }))

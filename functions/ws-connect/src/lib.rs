@@ -6,6 +6,7 @@
 use aws_lambda_events::apigw::{ApiGatewayProxyResponse, ApiGatewayWebsocketProxyRequest};
 use expedite::{
     domain::Tenant,
+    metrics::{Meter, Metric},
     ports::{Clock, Connection, ConnectionId, Connections, Tickets},
     ticket,
 };
@@ -18,11 +19,13 @@ pub const SUBPROTOCOL: &str = "expedite.v1";
 const CONNECTION_LIFETIME: Duration = Duration::from_secs(2 * 60 * 60 + 10 * 60);
 
 /// The use case and the ports it stands on.
-pub struct Connect<T, C> {
+pub struct Connect<T, C, M> {
     /// Tickets and connections.
     pub connections: T,
     /// What time it is.
     pub clock: C,
+    /// What takes the metrics.
+    pub meter: M,
     /// Origins that a browser may come from.
     pub allowed_origins: Vec<String>,
 }
@@ -31,16 +34,19 @@ pub struct Connect<T, C> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Refusal(i64, &'static str);
 
-impl<T: Tickets + Connections, C: Clock> Connect<T, C> {
+impl<T: Tickets + Connections, C: Clock, M: Meter> Connect<T, C, M> {
     /// `$connect`. 200 opens the socket; 400, 401, 403 and 503 keep it closed.
     pub async fn handle(&self, request: &ApiGatewayWebsocketProxyRequest) -> ApiGatewayProxyResponse {
-        match self.connect(request).await {
-            Ok(()) => opened(request),
+        let (metric, answer) = match self.connect(request).await {
+            Ok(()) => (Metric::SocketsOpened, opened(request)),
             Err(Refusal(status, reason)) => {
                 tracing::info!(status, reason, "a connection was refused");
-                response(status)
+                (Metric::SocketsRefused, response(status))
             }
-        }
+        };
+        self.meter.count(metric, 1);
+        self.meter.flush();
+        answer
     }
 
     async fn connect(&self, request: &ApiGatewayWebsocketProxyRequest) -> Result<(), Refusal> {

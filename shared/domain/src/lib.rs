@@ -16,6 +16,7 @@ mod time;
 mod topic;
 mod transition;
 mod view;
+mod waits;
 mod window;
 
 pub use aging::{Aging, Raise};
@@ -24,7 +25,7 @@ pub use event::{Event, Outcome, Refused};
 pub use message::{
     Fields, Fingerprint, Lease, MAX_DELAY, Message, Submission, TIMELINE_LIMIT, Timeline, TimelineEntry,
 };
-pub use name::{Invalid, MaxAttempts, MessageId, MessageType, Owner, Subject, Tenant};
+pub use name::{Invalid, MaxAttempts, MessageId, MessageType, Owner, Subject, Tenant, Trace};
 pub use owed::{Owed, owed};
 pub use priority::Priority;
 pub use state::{Handover, State};

@@ -1,5 +1,5 @@
 use crate::{
-    name::{MaxAttempts, MessageId, MessageType, Owner, Subject, Tenant},
+    name::{MaxAttempts, MessageId, MessageType, Owner, Subject, Tenant, Trace},
     priority::Priority,
     state::{Handover, State},
     time::Timestamp,
@@ -98,6 +98,8 @@ pub struct Fields {
     pub due_at: Option<Timestamp>,
     /// Who submitted it, where the token said.
     pub submitter: Option<Subject>,
+    /// What it has in common with the request that brought it, for logs.
+    pub trace: Trace,
     /// What it was made from.
     pub fingerprint: Fingerprint,
     /// What happened to it.
@@ -146,6 +148,8 @@ pub struct Submission {
     pub start_by: Option<Timestamp>,
     /// Who submitted it, where the token said.
     pub submitter: Option<Subject>,
+    /// What it has in common with the request that brings it, for logs.
+    pub trace: Trace,
     /// What it was made from.
     pub fingerprint: Fingerprint,
 }
@@ -188,6 +192,7 @@ impl Message {
             lease: None,
             due_at: Some(no_later(handover_due(deliver_at, now, INGEST_GRACE), submission.start_by)),
             submitter: submission.submitter,
+            trace: submission.trace,
             fingerprint: submission.fingerprint,
             timeline,
         })

@@ -1,4 +1,4 @@
-use std::{fmt, str::FromStr};
+use std::{fmt, num::NonZeroU128, str::FromStr};
 use uuid::Uuid;
 
 /// Why a text is not the value that it should be; a sentence that can follow the name of a field.
@@ -113,6 +113,37 @@ impl FromStr for MessageId {
     }
 }
 
+/// What a request and all that follows from it have in common: the 128 bits of a W3C trace id, not all zero.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Trace(NonZeroU128);
+
+impl Trace {
+    /// The trace of a message that came with none: the digits of its own id.
+    pub const fn of(id: MessageId) -> Self {
+        match NonZeroU128::new(id.0.as_u128()) {
+            Some(bits) => Self(bits),
+            // No UUID of a version has no bits.
+            None => Self(NonZeroU128::MIN),
+        }
+    }
+}
+
+impl fmt::Display for Trace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+impl FromStr for Trace {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let digits = text.len() == 32 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+        let bits = u128::from_str_radix(text, 16).ok().filter(|_| digits).and_then(NonZeroU128::new);
+        bits.map(Self).ok_or(Invalid("must be 32 hexadecimal digits in lower case, not all zero"))
+    }
+}
+
 /// Who holds a lease: drawn anew for each claim, so that a claimer whose answer got lost knows its own again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Owner(Uuid);
@@ -208,6 +239,22 @@ mod tests {
         for other in [text.to_uppercase(), text.replace('-', ""), format!("{{{text}}}"), format!("{text} ")] {
             assert!(other.parse::<MessageId>().is_err(), "{other}");
         }
+    }
+
+    #[test]
+    fn a_trace_has_one_spelling_too() {
+        let id = MessageId::from_bits(0x0123_4567_89ab_cdef_0123_4567_89ab_cdef);
+        let text = "0123456789ab8def8123456789abcdef";
+        assert_eq!(Trace::of(id).to_string(), text);
+        assert_eq!(text.parse(), Ok(Trace::of(id)));
+        let low = "0000000000000000000000000000000f";
+        assert_eq!(low.parse::<Trace>().map(|trace| trace.to_string()).as_deref(), Ok(low));
+        for other in
+            [&text.to_uppercase(), &text[1..], &format!("{text}0"), "", &"0".repeat(32), &"g".repeat(32)]
+        {
+            assert!(other.parse::<Trace>().is_err(), "{other}");
+        }
+        assert!("+123456789ab8def8123456789abcdef".parse::<Trace>().is_err());
     }
 
     /// What is written into keys, rows and answers is what was read.

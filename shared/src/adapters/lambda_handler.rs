@@ -1,6 +1,6 @@
 //! A handler that is a Lambda function, in any language: invoked once per attempt, synchronously.
 //!
-//! It gets `{id, tenant, type, priority, attempt, max_attempts, deadline, payload}` and ends the attempt by its answer:
+//! It gets `{id, tenant, trace, type, priority, attempt, max_attempts, deadline, payload}` and ends the attempt by its answer:
 //!
 //! | answer | attempt |
 //! |---|---|
@@ -41,6 +41,7 @@ pub struct LambdaHandler {
 struct Request<'a> {
     id: String,
     tenant: &'a str,
+    trace: String,
     r#type: &'a str,
     priority: &'static str,
     attempt: u32,
@@ -87,6 +88,7 @@ impl Handler for LambdaHandler {
         let request = Request {
             id: job.id.to_string(),
             tenant: job.tenant.as_str(),
+            trace: job.trace.to_string(),
             r#type: job.kind.as_str(),
             priority: job.priority.as_str(),
             attempt: job.attempt,

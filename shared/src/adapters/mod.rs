@@ -2,6 +2,7 @@
 
 pub mod amqp;
 pub mod dynamodb;
+pub mod emf;
 pub mod lambda_handler;
 pub mod push;
 pub mod secret;

@@ -36,6 +36,7 @@ pub fn submission(tenant: &Tenant, number: u128) -> Submission {
         max_attempts: MaxAttempts::default(),
         start_by: None,
         submitter: None,
+        trace: "4bf92f3577b34da6a3ce929d0e0e4736".parse().unwrap(),
         fingerprint: [7; 32],
     }
 }

@@ -2,6 +2,7 @@
 
 mod broker;
 mod connections;
+mod meter;
 mod sources;
 mod store;
 mod strays;
@@ -9,6 +10,7 @@ mod stream;
 
 pub use broker::FakeBroker;
 pub use connections::{FakeConnections, FakePush};
+pub use meter::FakeMeter;
 pub use sources::{FakeClock, FakeEntropy};
 pub use store::FakeStore;
 pub use stream::stream_record;

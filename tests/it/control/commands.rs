@@ -45,7 +45,7 @@ fn ended(outcome: Outcome) -> Message {
     then(&processing(), Event::Finished { owner: Owner::from_bits(1), outcome })
 }
 
-fn failed() -> Message {
+pub fn failed() -> Message {
     ended(Outcome::Discard { reason: "no such address".to_owned() })
 }
 

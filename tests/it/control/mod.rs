@@ -12,7 +12,8 @@ use control::{Control, Scopes};
 use expedite::{
     conformance::{NOON, payload},
     domain::Message,
-    fakes::{FakeClock, FakeConnections, FakeEntropy, FakeStore, Fault},
+    fakes::{FakeClock, FakeConnections, FakeEntropy, FakeMeter, FakeStore, Fault},
+    metrics::Function,
 };
 use lambda_http::Request;
 
@@ -22,6 +23,7 @@ pub struct Rig {
     connections: FakeConnections,
     clock: FakeClock,
     entropy: FakeEntropy,
+    pub meter: FakeMeter,
     scopes: Scopes,
 }
 
@@ -37,6 +39,7 @@ impl Rig {
             connections: FakeConnections::default(),
             clock: FakeClock::at(NOON),
             entropy: FakeEntropy::default(),
+            meter: FakeMeter::of(Function::Control),
             scopes: Scopes::default(),
         }
     }
@@ -47,6 +50,7 @@ impl Rig {
             tickets: &self.connections,
             clock: &self.clock,
             entropy: &self.entropy,
+            meter: &self.meter,
             tenant_claim: "sub".to_owned(),
             scopes: self.scopes.clone(),
         };

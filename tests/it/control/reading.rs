@@ -40,7 +40,7 @@ async fn a_message_is_read_with_its_timeline() {
         "id": "5f0c1c54-8a4e-8d3b-9c1d-2f6a7b8c9d0e", "type": "demo", "priority": "medium",
         "state": "retrying", "version": 3, "attempt": 0, "max_attempts": 5, "bypassed": false,
         "created_at": "2026-01-31T12:00:00.000Z", "deliver_at": "2026-01-31T12:00:01.000Z",
-        "reason": "early",
+        "trace": "4bf92f3577b34da6a3ce929d0e0e4736", "reason": "early",
         "timeline": [
             {"state": "accepted", "at": "2026-01-31T12:00:00.000Z", "attempt": 0},
             {"state": "processing", "at": "2026-01-31T12:00:01.000Z", "attempt": 1},

@@ -9,7 +9,8 @@ use crate::http::{Answer, changed};
 use expedite::{
     conformance::NOON,
     domain::Aging,
-    fakes::{FakeBroker, FakeClock, FakeEntropy, FakeStore},
+    fakes::{FakeBroker, FakeClock, FakeEntropy, FakeMeter, FakeStore},
+    metrics::Function,
     ports::Broker,
 };
 use ingest::Ingest;
@@ -19,11 +20,12 @@ use serde_json::{Value, json};
 /// The function over doubles.
 pub struct Rig {
     pub store: FakeStore,
-    broker: FakeBroker,
-    clock: FakeClock,
+    pub broker: FakeBroker,
+    pub clock: FakeClock,
     entropy: FakeEntropy,
+    pub meter: FakeMeter,
     /// What a token needs for a high message.
-    scope: &'static str,
+    pub scope: &'static str,
     tenant_claim: &'static str,
 }
 
@@ -34,6 +36,7 @@ impl Rig {
             broker: FakeBroker::default(),
             clock: FakeClock::at(NOON),
             entropy: FakeEntropy::default(),
+            meter: FakeMeter::of(Function::Ingest),
             scope: "",
             tenant_claim: "sub",
         }
@@ -43,12 +46,13 @@ impl Rig {
         self.submit_over(&self.broker, request).await
     }
 
-    async fn submit_over(&self, broker: impl Broker, request: Request) -> Answer {
+    pub async fn submit_over(&self, broker: impl Broker, request: Request) -> Answer {
         let ingest = Ingest {
             store: &self.store,
             broker,
             clock: &self.clock,
             entropy: &self.entropy,
+            meter: &self.meter,
             aging: Aging::OFF,
             tenant_claim: self.tenant_claim.to_owned(),
             high_priority_scope: self.scope.to_owned(),
@@ -61,11 +65,11 @@ impl Rig {
     }
 }
 
-fn with_body(body: &str) -> Request {
+pub fn with_body(body: &str) -> Request {
     changed("http/submit", |event| event["body"] = json!(body))
 }
 
-fn with_members(members: Value) -> Request {
+pub fn with_members(members: Value) -> Request {
     let mut body = json!({"type": "demo"});
     body.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
     with_body(&body.to_string())

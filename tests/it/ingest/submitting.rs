@@ -25,6 +25,7 @@ async fn a_message_is_stored_and_handed_over() {
         "id": message.id.to_string(), "type": "email.send", "priority": "medium", "state": "queued",
         "version": 2, "attempt": 0, "max_attempts": 5, "bypassed": false,
         "created_at": "2026-01-31T12:00:00.000Z", "deliver_at": "2026-01-31T12:00:00.000Z",
+        "trace": "697dec405a3c4f0e2b1d6c7f8a9b0c1d",
     });
     assert_eq!(answer.body, expected);
     assert_eq!((message.tenant.as_str(), message.state), ("acme", State::Queued));

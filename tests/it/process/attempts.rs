@@ -68,9 +68,9 @@ async fn one_bad_job_leaves_the_others_alone() {
 }
 
 fn demo_job(json: &str, attempt: u32) -> Job {
-    let Submission { tenant, id, kind, .. } = submission(&tenant("acme"), 1);
+    let Submission { tenant, id, trace, kind, .. } = submission(&tenant("acme"), 1);
     let (priority, max_attempts, deadline) = (Priority::Medium, 5, NOON);
-    Job { id, tenant, kind, priority, attempt, max_attempts, deadline, payload: payload(json) }
+    Job { id, tenant, trace, kind, priority, attempt, max_attempts, deadline, payload: payload(json) }
 }
 
 /// What the demo handler makes of a payload, attempt by attempt, and how long it takes.

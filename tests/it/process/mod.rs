@@ -7,14 +7,15 @@ mod doubts;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use expedite::{
     conformance::{NOON, payload, submission, tenant},
-    domain::{Event, Message, Priority, Submission, transition},
+    domain::{Event, Message, Priority, Submission, Timestamp, transition},
     envelope::Envelope,
-    fakes::{FakeClock, FakeEntropy, FakeStore},
+    fakes::{FakeClock, FakeEntropy, FakeMeter, FakeStore},
     handler::{Handler, Job, Verdict},
+    metrics::Function,
     mq_event::deliveries,
     ports::{Clock, Key, MessageStore},
 };
-use process::{BatchError, Limits, Process, Report};
+use process::{BatchError, Limits, Process, Report, Starts};
 use serde_json::{Value, json};
 use std::{
     sync::{
@@ -31,15 +32,17 @@ const MINUTE: Duration = Duration::from_secs(60);
 
 /// The function over doubles. Its handler remembers its jobs, works for a moment, and ends them as it is told.
 pub struct Rig {
-    store: FakeStore,
-    clock: FakeClock,
+    pub store: FakeStore,
+    pub clock: FakeClock,
     entropy: FakeEntropy,
+    pub meter: FakeMeter,
+    starts: Starts,
     verdict: fn(&Job) -> Verdict,
     /// How long a job works.
-    work: Duration,
+    pub work: Duration,
     /// How much later it is after each job.
-    pace: Duration,
-    concurrency: usize,
+    pub pace: Duration,
+    pub concurrency: usize,
     jobs: Mutex<Vec<Job>>,
     running: AtomicUsize,
     most_at_once: AtomicUsize,
@@ -58,11 +61,13 @@ impl Handler for &Rig {
 }
 
 impl Rig {
-    fn new(verdict: fn(&Job) -> Verdict) -> Self {
+    pub fn new(verdict: fn(&Job) -> Verdict) -> Self {
         Self {
             store: FakeStore::default(),
             clock: FakeClock::at(NOON),
             entropy: FakeEntropy::default(),
+            meter: FakeMeter::of(Function::Process),
+            starts: Starts::default(),
             verdict,
             work: Duration::from_millis(100),
             pace: Duration::ZERO,
@@ -77,8 +82,13 @@ impl Rig {
         Self::new(|_| Verdict::Done)
     }
 
-    /// Puts the messages behind a batch into the table, as its senders did.
+    /// Puts the messages behind a batch into the table, as its senders did at noon.
     pub fn seed(&self, batch: &Value) {
+        self.seed_with(batch, NOON, |submission| submission);
+    }
+
+    /// The same at another time, but for what `of` says.
+    pub fn seed_with(&self, batch: &Value, at: Timestamp, of: impl Fn(Submission) -> Submission) {
         for delivery in deliveries(batch.clone()).unwrap() {
             let Ok(envelope) = delivery.content else { continue };
             let submission = Submission {
@@ -87,8 +97,8 @@ impl Rig {
                 priority: envelope.priority,
                 ..submission(&envelope.tenant, 0)
             };
-            let message = Message::accept(submission, NOON);
-            let queued = transition(&message, Event::HandedOver { epoch: 1, raise: None }, NOON).unwrap();
+            let message = Message::accept(of(submission), at);
+            let queued = transition(&message, Event::HandedOver { epoch: 1, raise: None }, at).unwrap();
             self.store.put(queued, envelope.payload);
         }
     }
@@ -98,18 +108,20 @@ impl Rig {
         self.run_within(batch, 600).await
     }
 
-    async fn run_within(&self, batch: Value, seconds: u64) -> Result<Report, BatchError> {
+    pub async fn run_within(&self, batch: Value, seconds: u64) -> Result<Report, BatchError> {
         let process = Process {
             store: &self.store,
             handler: self,
             clock: &self.clock,
             entropy: &self.entropy,
+            meter: &self.meter,
             limits: Limits::new(self.concurrency, TIMEOUT),
+            starts: self.starts.clone(),
         };
         process.run(batch, self.clock.now().plus(Duration::from_secs(seconds))).await
     }
 
-    fn jobs(&self) -> Vec<Job> {
+    pub fn jobs(&self) -> Vec<Job> {
         self.jobs.lock().unwrap().clone()
     }
 
@@ -120,11 +132,11 @@ impl Rig {
 }
 
 /// A batch of text messages: number, priority, epoch.
-fn batch(messages: &[(u128, Priority, u32)]) -> Value {
+pub fn batch(messages: &[(u128, Priority, u32)]) -> Value {
     let message = |&(number, priority, epoch): &(u128, Priority, u32)| {
-        let Submission { tenant, id, kind, .. } = submission(&tenant("acme"), number);
+        let Submission { tenant, id, trace, kind, .. } = submission(&tenant("acme"), number);
         let payload = payload(&format!(r#"{{"n":{number}}}"#));
-        let envelope = Envelope { id, tenant, kind, epoch, attempt: 0, priority, payload };
+        let envelope = Envelope { id, tenant, trace, kind, epoch, attempt: 0, priority, payload };
         let data = STANDARD.encode(envelope.to_json().unwrap());
         json!({"messageID": format!("ID:{id}.{epoch}"), "messageType": "jms/text-message", "data": data})
     };

@@ -19,7 +19,7 @@ const TICKET: &str = "2bX0pQ8mZJ4sVt7cKd1yNfWgHrLu5oAeRi3jBvMxE6k";
 
 impl Rig {
     /// With that ticket issued at noon.
-    async fn with_ticket() -> Self {
+    pub async fn with_ticket() -> Self {
         let rig = Self::new();
         let end = NOON.plus(Duration::from_secs(30));
         (&rig.connections).issue(&hash(TICKET), &tenant("acme"), end).await.unwrap();
@@ -31,12 +31,13 @@ impl Rig {
         let connect = Connect {
             connections: &self.connections,
             clock: &self.clock,
+            meter: &self.meter,
             allowed_origins: origins.map(str::to_owned).to_vec(),
         };
         connect.handle(request).await
     }
 
-    async fn status(&self, request: &ApiGatewayWebsocketProxyRequest) -> i64 {
+    pub async fn status(&self, request: &ApiGatewayWebsocketProxyRequest) -> i64 {
         self.connect(request).await.status_code
     }
 

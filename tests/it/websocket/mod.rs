@@ -1,26 +1,32 @@
 //! The WebSocket API: `$connect`, `$disconnect`, and what a subscriber sends.
 
-mod connecting;
+pub mod connecting;
 pub mod subscribing;
 
 use crate::events::event;
 use aws_lambda_events::apigw::ApiGatewayWebsocketProxyRequest;
 use expedite::{
     conformance::NOON,
-    fakes::{FakeClock, FakeConnections},
+    fakes::{FakeClock, FakeConnections, FakeMeter},
+    metrics::Function,
     ports::ConnectionId,
 };
 use serde_json::Value;
 
 /// The doubles that the three functions share.
-struct Rig {
+pub struct Rig {
     connections: FakeConnections,
     clock: FakeClock,
+    pub meter: FakeMeter,
 }
 
 impl Rig {
     fn new() -> Self {
-        Self { connections: FakeConnections::default(), clock: FakeClock::at(NOON) }
+        Self {
+            connections: FakeConnections::default(),
+            clock: FakeClock::at(NOON),
+            meter: FakeMeter::of(Function::WsConnect),
+        }
     }
 }
 
@@ -30,7 +36,7 @@ fn id() -> ConnectionId {
 }
 
 /// The request in an event file, after a change.
-fn changed(name: &str, change: impl FnOnce(&mut Value)) -> ApiGatewayWebsocketProxyRequest {
+pub fn changed(name: &str, change: impl FnOnce(&mut Value)) -> ApiGatewayWebsocketProxyRequest {
     let mut event = event(name);
     change(&mut event);
     serde_json::from_value(event).unwrap()

@@ -54,7 +54,7 @@ async fn a_result_that_comes_after_its_lease_is_refused() {
     paused.end().unwrap();
     for message in before {
         let id = message["id"].as_str().unwrap();
-        let refused = |line: &str| line.contains("a delivery was dropped") && line.contains(id);
+        let refused = |line: &str| line.contains("an outcome came too late and is lost") && line.contains(id);
         log.wait_for(refused, SOON).await;
         assert_eq!(batch.caller.message(id).await.unwrap(), message);
     }

@@ -40,7 +40,7 @@ async fn a_hand_over_that_the_stream_gave_up_is_found_by_the_sweep() {
     let ended = swept(system, caller.wait_for(&owed, &["completed"], LIMIT)).await.unwrap();
     assert_eq!(ended["attempt"], 2, "{ended}");
     swept(system, load.end(LIMIT)).await.unwrap();
-    let late = |line: &str| line.contains("relayed report") && !line.contains(" late: 0,");
+    let late = |line: &str| line.contains(r#""message":"relayed""#) && !line.contains(r#""late":0,"#);
     assert!(log.count(late) > 0, "the sweep says that it found a hand-over overdue");
 }
 

@@ -8,4 +8,5 @@ mod commands;
 mod matrix;
 mod owing;
 mod sample;
+mod waits;
 mod walks;

@@ -1,7 +1,7 @@
 //! One message in each state, each reached by the events that lead there.
 
 use expedite_domain::{
-    Event, Lease, MaxAttempts, Message, MessageId, Outcome, Owner, Priority, Submission, Timestamp,
+    Event, Lease, MaxAttempts, Message, MessageId, Outcome, Owner, Priority, Submission, Timestamp, Trace,
     transition,
 };
 use std::time::Duration;
@@ -47,6 +47,7 @@ pub fn submission(priority: Priority, deliver_at: Option<Timestamp>) -> Submissi
         max_attempts: MaxAttempts::new(ATTEMPTS).unwrap(),
         start_by: None,
         submitter: None,
+        trace: Trace::of(MessageId::from_bits(1)),
         fingerprint: [0; 32],
     }
 }

@@ -4,6 +4,7 @@ use super::ttl;
 use crate::ports::{DUE_SHARDS, Key, Position, StoreError, is_indexed};
 use expedite_domain::{
     Fields, Fingerprint, Lease, MaxAttempts, Message, State, Tenant, Timeline, TimelineEntry, Timestamp,
+    Trace,
 };
 use serde::{Deserialize, Serialize};
 use std::{fmt::Display, str::FromStr, time::Duration};
@@ -35,6 +36,8 @@ pub(super) struct MessageItem {
     bypassed: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     submitter: Option<String>,
+    /// Missing where an earlier version of this code wrote the item last.
+    trace: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     handover: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -131,6 +134,7 @@ impl MessageItem {
             start_by: message.start_by.map(Timestamp::millis),
             bypassed: message.bypassed,
             submitter: message.submitter.as_ref().map(|subject| subject.as_str().to_owned()),
+            trace: Some(message.trace.to_string()),
             handover: message.handover.map(|handover| handover.as_str().to_owned()),
             lease_owner: message.lease.map(|lease| lease.owner.to_string()),
             lease_until: message.lease.map(|lease| lease.until.millis()),
@@ -159,9 +163,11 @@ impl MessageItem {
             .map_err(|error| corrupt(&name, "fingerprint", error))?;
         let entries =
             self.timeline.into_iter().map(|entry| entry.into_entry(&name)).collect::<Result<Vec<_>, _>>()?;
+        let id = read(&name, "id", &self.id)?;
+        let trace = self.trace.map(|text| read(&name, "trace", &text)).transpose()?;
         Ok(Message::restore(Fields {
             tenant: read(&name, "tenant", &self.tenant)?,
-            id: read(&name, "id", &self.id)?,
+            id,
             kind: read(&name, "type", &self.r#type)?,
             priority: read(&name, "priority", &self.priority)?,
             state: read(&name, "state", &self.state)?,
@@ -177,6 +183,7 @@ impl MessageItem {
             start_by: self.start_by.map(Timestamp::from_millis),
             bypassed: self.bypassed,
             submitter: self.submitter.map(|text| read(&name, "submitter", &text)).transpose()?,
+            trace: trace.unwrap_or_else(|| Trace::of(id)),
             handover: self.handover.map(|text| read(&name, "handover", &text)).transpose()?,
             lease,
             due_at: self.due_at.map(Timestamp::from_millis),

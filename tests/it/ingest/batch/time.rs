@@ -92,6 +92,7 @@ async fn submit_these(
         broker: SlowBroker(&rig.broker),
         clock: Timer(started),
         entropy: &rig.entropy,
+        meter: &rig.meter,
         aging: Aging::OFF,
         tenant_claim: "sub".to_owned(),
         high_priority_scope: String::new(),

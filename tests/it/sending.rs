@@ -22,22 +22,36 @@ use fe2o3_amqp::{
         primitives::Value,
     },
 };
+use futures_util::FutureExt;
 use std::time::Duration;
 use tokio::{
     net::TcpListener,
-    time::{pause, timeout},
+    time::{advance, pause, resume, timeout},
 };
 
 const SECRET: &str = r#"{"SecretString":"{\"username\":\"producer\",\"password\":\"secret\"}"}"#;
 
 /// A sender with the password that the stand-in for Secrets Manager gives it, and the socket of its broker.
 async fn sender() -> (AmqpBroker, TcpListener) {
-    let secrets = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let broker = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let endpoints = [format!("amqp://{}", broker.local_addr().unwrap())];
+    let broker = listener().await;
+    (sender_to([&broker]).await, broker)
+}
+
+async fn listener() -> TcpListener {
+    TcpListener::bind("127.0.0.1:0").await.unwrap()
+}
+
+/// A sender to a broker with so many instances, of which one should be alive.
+async fn sender_to<const N: usize>(instances: [&TcpListener; N]) -> AmqpBroker {
+    let secrets = listener().await;
+    let endpoints = instances.map(|instance| format!("amqp://{}", instance.local_addr().unwrap()));
     let secret = BrokerSecret::new(&sdk(&secrets), "arn".to_owned());
-    tokio::spawn(async move { serve(&secrets, Reply::Answer(200, "", SECRET)).await });
-    (AmqpBroker::new(&endpoints, secret, Trust::native().unwrap(), ExpressLane::On).unwrap(), broker)
+    tokio::spawn(async move {
+        loop {
+            serve(&secrets, Reply::Answer(200, "", SECRET)).await;
+        }
+    });
+    AmqpBroker::new(&endpoints, secret, Trust::native().unwrap(), ExpressLane::On).unwrap()
 }
 
 fn envelope() -> Envelope {
@@ -101,5 +115,72 @@ async fn a_confirmation_that_does_not_come_is_not_waited_for() {
             assert!(matches!(sent, Err(SendError::Unavailable(_))), "{sent:?}");
         }
         () = broker => unreachable!(),
+    }
+}
+
+/// Takes one message on a new connection, which ends with it.
+async fn take_one(listener: &TcpListener) {
+    let (_connection, _session, mut receiver) = accept(listener).await;
+    let delivery = receiver.recv::<AmqpValue<String>>().await.unwrap();
+    receiver.accept(&delivery).await.unwrap();
+    receiver.close().await.unwrap();
+}
+
+/// Of an active and a standby broker only one listens.
+#[tokio::test]
+async fn a_standby_that_refuses_is_passed_over() {
+    let (standby, active) = (listener().await, listener().await);
+    let sender = sender_to([&standby, &active]).await;
+    drop(standby);
+    let envelope = envelope();
+    let send = async || sender.send(&envelope, Duration::ZERO).await.unwrap();
+    tokio::join!(send(), take_one(&active));
+}
+
+/// A host that is gone lets its caller wait. The other one has to be tried within the same try, and is tried first from then
+/// on.
+#[tokio::test]
+async fn an_instance_that_says_nothing_is_passed_over_once() {
+    let (gone, active) = (listener().await, listener().await);
+    let sender = sender_to([&gone, &active]).await;
+    let envelope = envelope();
+    let silence = async {
+        let _held = gone.accept().await.unwrap();
+        pause();
+        advance(SEND_LIMIT / 4 + Duration::from_millis(1)).await;
+        resume();
+        std::future::pending::<()>().await;
+    };
+    let send = async || sender.send(&envelope, Duration::ZERO).await.unwrap();
+    tokio::select! {
+        _ = async { tokio::join!(send(), take_one(&active)) } => (),
+        () = silence => unreachable!(),
+    }
+    tokio::join!(send(), take_one(&active));
+    assert!(gone.accept().now_or_never().is_none(), "it is not asked again while the other one is alive");
+}
+
+/// The active one's no is the answer, and not that the standby can't be reached.
+#[tokio::test]
+async fn a_refused_password_is_not_hidden_by_a_standby() {
+    let (active, standby) = (listener().await, listener().await);
+    let sender = sender_to([&active, &standby]).await;
+    drop(standby);
+    let envelope = envelope();
+    let refusing = async {
+        loop {
+            let (socket, _) = active.accept().await.unwrap();
+            let acceptor = ConnectionAcceptor::builder()
+                .container_id("broker")
+                .sasl_acceptor(SaslPlainMechanism::new("producer", "another"))
+                .build();
+            assert!(acceptor.accept(socket).await.is_err());
+        }
+    };
+    tokio::select! {
+        sent = sender.send(&envelope, Duration::ZERO) => {
+            assert!(matches!(sent, Err(SendError::Refused(_))), "{sent:?}");
+        }
+        () = refusing => unreachable!(),
     }
 }

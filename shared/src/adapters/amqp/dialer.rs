@@ -1,13 +1,21 @@
 use super::{
     Trust,
+    line::TRY_TIMEOUT,
     link::{Link, unavailable},
 };
 use crate::{adapters::secret::BrokerSecret, ports::SendError};
+use std::{
+    iter::zip,
+    sync::atomic::{AtomicUsize, Ordering},
+};
+use tokio::time::timeout;
 use url::Url;
 
 /// Where the broker is, and how one gets in.
 pub(super) struct Dialer {
     endpoints: Vec<Url>,
+    /// Index of the endpoint that was alive the last time.
+    alive: AtomicUsize,
     secret: BrokerSecret,
     trust: Trust,
 }
@@ -26,26 +34,37 @@ impl Dialer {
         if endpoints.is_empty() {
             return Err(BadEndpoint { endpoint: "(none)".to_owned(), problem: "one is needed".to_owned() });
         }
-        Ok(Self { endpoints, secret, trust })
+        Ok(Self { endpoints, alive: AtomicUsize::new(0), secret, trust })
     }
 
-    /// Connects to the endpoint that is alive. A password that is refused is read anew the next time.
+    /// Connects to the endpoint that is alive: tries the one that was so the last time, then the others. Each gets its
+    /// share of a try's time, since a host that is gone answers nothing, not even that it refuses. A password that is
+    /// refused is read anew the next time.
     pub(super) async fn connect(&self) -> Result<Link, SendError> {
-        let mut last = unavailable("no endpoint was tried");
-        for endpoint in &self.endpoints {
+        let count = self.endpoints.len();
+        let share = TRY_TIMEOUT / u32::try_from(count).unwrap_or(u32::MAX);
+        let first = self.alive.load(Ordering::Relaxed);
+        let in_turn = zip(0.., &self.endpoints).cycle().skip(first).take(count);
+        let mut worst = unavailable("no endpoint was tried");
+        for (index, endpoint) in in_turn {
             let credentials =
                 self.secret.credentials().await.map_err(|error| SendError::Refused(error.to_string()))?;
-            match Link::open(endpoint, &self.trust, &credentials).await {
-                Ok(link) => return Ok(link),
-                Err(error) => {
-                    if matches!(error, SendError::Refused(_)) {
-                        self.secret.forget().await;
-                    }
-                    last = error;
+            let opened = timeout(share, Link::open(endpoint, &self.trust, &credentials)).await;
+            match opened.unwrap_or_else(|_| Err(unavailable(format!("{endpoint} does not answer")))) {
+                Ok(link) => {
+                    self.alive.store(index, Ordering::Relaxed);
+                    return Ok(link);
                 }
+                Err(error @ SendError::Refused(_)) => {
+                    self.secret.forget().await;
+                    worst = error;
+                }
+                // A standby is never there: what the active one has refused says more.
+                Err(error) if matches!(worst, SendError::Unavailable(_)) => worst = error,
+                Err(_) => (),
             }
         }
-        Err(last)
+        Err(worst)
     }
 }
 

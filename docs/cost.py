@@ -46,7 +46,8 @@ def template_counts() -> dict[str, int]:
     return {
         "secrets": len(properties("AWS::SecretsManager::Secret")),
         "keys": len(properties("AWS::KMS::Key")),
-        "interface endpoints, by zone": sum(len(it["SubnetIds"]) for it in endpoints),
+        # In a second zone only if the broker is.
+        "interface endpoints, by zone of the broker": len(endpoints),
         "alarm metrics": sum(_alarm_metrics(it) for it in properties("AWS::CloudWatch::Alarm")),
         "dashboards": len(properties("AWS::CloudWatch::Dashboard")),
     }
@@ -100,7 +101,10 @@ def bill(size: dict, counts: dict[str, int]) -> dict[str, float]:
         "API Gateway": (messages + reads) * PRICES["http_request"]
         + pushes * PRICES["websocket_message"]
         + size["open_sockets"] * MINUTES_A_MONTH * PRICES["websocket_minute"],
-        "Interface endpoints": counts["interface endpoints, by zone"] * hours * PRICES["endpoint_hour"]
+        "Interface endpoints": counts["interface endpoints, by zone of the broker"]
+        * size["brokers"]
+        * hours
+        * PRICES["endpoint_hour"]
         + messages * ASSUMED["endpoint_bytes_a_message"] / GB * PRICES["endpoint_gb"],
         "Key and secrets": counts["keys"] * PRICES["kms_key_month"] + counts["secrets"] * PRICES["secret_month"],
         "Logs": logs * (PRICES["log_gb"] + PRICES["log_gb_month"]),

@@ -12,7 +12,7 @@ import re
 import socket
 import time
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from ministack.core import iam_actions
 from ministack.core.responses import get_account_id, get_region, new_uuid
@@ -23,6 +23,9 @@ from emulator.gaps import gap
 
 _CONFIGURATION = "AWS::AmazonMQ::Configuration"
 _BROKER = "AWS::AmazonMQ::Broker"
+
+#: Where the standby of a pair would be: nothing listens there, as on Amazon MQ, where only the active one does.
+_STANDBY_HOST = "127.0.0.2"
 
 #: Seconds that the broker may take; a JVM on a busy machine needs some.
 _START_TIMEOUT = 60
@@ -133,7 +136,12 @@ def _record_broker(props: dict, endpoints: dict[str, str]) -> tuple[str, str]:
         "created": time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime()),
         "_createdAt": time.time_ns(),
         "brokerInstances": [
-            {"consoleURL": "", "endpoints": [endpoints["openwire"], endpoints["amqp"]], "ipAddress": "127.0.0.1"}
+            {
+                "consoleURL": "",
+                "endpoints": [instance["openwire"], instance["amqp"]],
+                "ipAddress": urlsplit(instance["amqp"]).hostname,
+            }
+            for instance in _instances(props, endpoints)
         ],
     }
     mq._name_index[props["BrokerName"]] = broker_id
@@ -146,14 +154,26 @@ def _record_broker(props: dict, endpoints: dict[str, str]) -> tuple[str, str]:
 
 def _broker_attributes(arn: str, props: dict, endpoints: dict[str, str]) -> dict:
     configuration = props.get("Configuration") or {}
+    instances = _instances(props, endpoints)
     return {
         "Arn": arn,
-        "IpAddresses": ["127.0.0.1"],
+        "IpAddresses": [urlsplit(instance["amqp"]).hostname for instance in instances],
         "ConfigurationId": configuration.get("Id", ""),
         "ConfigurationRevision": str(configuration.get("Revision", "")),
-        "AmqpEndpoints": [endpoints["amqp"]],
-        "OpenWireEndpoints": [endpoints["openwire"]],
+        "AmqpEndpoints": [instance["amqp"] for instance in instances],
+        "OpenWireEndpoints": [instance["openwire"] for instance in instances],
     }
+
+
+def _instances(props: dict, endpoints: dict[str, str]) -> list[dict[str, str]]:
+    """The endpoints of each instance; of a pair the standby's come first, so that whoever tries only one fails."""
+    if props["DeploymentMode"] != "ACTIVE_STANDBY_MULTI_AZ":
+        return [endpoints]
+    standby = {
+        protocol: urlunsplit(address._replace(netloc=f"{_STANDBY_HOST}:{address.port}"))
+        for protocol, address in ((protocol, urlsplit(url)) for protocol, url in endpoints.items())
+    }
+    return [standby, endpoints]
 
 
 def _write_specification(props: dict) -> None:

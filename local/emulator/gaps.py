@@ -14,6 +14,7 @@ _MODULES = (
     "http_api",
     "iam",
     "mq_mapping",
+    "network",
     "secret",
     "stream_mapping",
     "table",

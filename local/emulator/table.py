@@ -1,4 +1,4 @@
-"""DynamoDB tables: time to live."""
+"""DynamoDB tables: time to live, and protection from deletion."""
 
 import threading
 
@@ -40,6 +40,20 @@ def _set_ttl(table_name: str, props: dict) -> None:
         "TimeToLiveStatus": "ENABLED" if enabled else "DISABLED",
         "AttributeName": specification.get("AttributeName", ""),
     }
+
+
+@gap("table-deletion-protection")
+def refuse_to_delete_protected_tables() -> None:
+    """1.5.33: a stack's end deletes a table in spite of ``DeletionProtectionEnabled``; DynamoDB refuses."""
+    handlers = provisioners._RESOURCE_HANDLERS["AWS::DynamoDB::Table"]
+    delete = handlers["delete"]
+
+    def delete_unless_protected(physical_id, props):
+        if dynamodb._tables.get(physical_id, {}).get("DeletionProtectionEnabled"):
+            raise ValueError(f"{physical_id} is protected: turn off deletion protection and try again")
+        return delete(physical_id, props)
+
+    handlers["delete"] = delete_unless_protected
 
 
 @gap("ttl-on-stream")

@@ -25,8 +25,7 @@ def parameters(template: Path, execute_api_url: str, given: dict[str, str]) -> d
         "Architecture": "arm64" if platform.machine() in ("aarch64", "arm64") else "x86_64",
         "ExecuteApiUrl": execute_api_url,
         # The emulator has networks only by name.
-        "SubnetIds": "subnet-local",
-        "SecurityGroupIds": "sg-local",
+        "DynamoDbPrefixListId": "pl-local",
     }
     declared = yaml_parse(template.read_text()).get("Parameters", {})
     unknown = sorted(set(given) - set(declared))

@@ -125,6 +125,34 @@ class Tables(unittest.TestCase):
         self.assertEqual(found["TimeToLiveDescription"], {"TimeToLiveStatus": "ENABLED", "AttributeName": "expires_at"})
 
 
+    @shows("table-deletion-protection", without="DELETE_COMPLETE|does not exist")
+    def test_a_protected_table_outlives_its_stack(self, emulator: Emulator) -> None:
+        made = emulator.deploy(
+            "protected",
+            """
+            Resources:
+              Table:
+                Type: AWS::DynamoDB::Table
+                Properties:
+                  BillingMode: PAY_PER_REQUEST
+                  AttributeDefinitions: [{AttributeName: pk, AttributeType: S}]
+                  KeySchema: [{AttributeName: pk, KeyType: HASH}]
+                  DeletionProtectionEnabled: true
+            """,
+        )
+        emulator.aws.client("cloudformation").delete_stack(StackName="protected")
+        emulator.wait_for(lambda: _ended(emulator, "protected"), "the end of the deletion")
+        self.assertIn(made["Table"], emulator.aws.client("dynamodb").list_tables()["TableNames"], "does not exist")
+        self.assertEqual(emulator.stack_status("protected"), "DELETE_FAILED")
+
+
+def _ended(emulator: Emulator, stack: str) -> bool:
+    try:
+        return not emulator.stack_status(stack).endswith("_IN_PROGRESS")
+    except ClientError:
+        return True  # it is gone
+
+
 class Brokers(unittest.TestCase):
     @shows("amazonmq-configuration", without="Unrecognized resource types.*AmazonMQ::Configuration")
     def test_a_configuration_has_a_revision(self, emulator: Emulator) -> None:
@@ -168,6 +196,22 @@ class Brokers(unittest.TestCase):
         self.assertRegex(broker["BrokerArn"], f"arn:aws:mq:.*:broker:broker-broker:{broker_id}")
         self.assertIn(broker_id, [summary["BrokerId"] for summary in mq.list_brokers()["BrokerSummaries"]])
 
+    @shows("amazonmq-broker", without="Unrecognized resource types.*AmazonMQ::Broker")
+    def test_of_a_pair_nobody_answers_at_the_standby(self, emulator: Emulator) -> None:
+        pair = _BROKER.replace("SINGLE_INSTANCE", "ACTIVE_STANDBY_MULTI_AZ")
+        endpoints = """
+      Endpoints:
+        Type: AWS::SSM::Parameter
+        Properties: {Type: String, Value: !Join [',', !GetAtt Broker.AmqpEndpoints]}
+"""
+        with _listening(emulator.broker_ports):
+            made = emulator.deploy("pair", pair + endpoints)
+        amqp, _openwire = emulator.broker_ports
+        value = emulator.aws.client("ssm").get_parameter(Name=made["Endpoints"])["Parameter"]["Value"]
+        self.assertEqual(value, f"amqp+ssl://127.0.0.2:{amqp},amqp+ssl://127.0.0.1:{amqp}")
+        broker = emulator.aws.client("mq").describe_broker(BrokerId=made["Broker"])
+        self.assertEqual([it["IpAddress"] for it in broker["BrokerInstances"]], ["127.0.0.2", "127.0.0.1"])
+
     @shows("amazonmq-permission", without="is not authorized to perform: mq:DescribeBroker")
     def test_a_permission_on_a_broker_allows(self, emulator: Emulator) -> None:
         with _listening(emulator.broker_ports):
@@ -195,6 +239,58 @@ def _client_that_may(emulator: Emulator, service: str, action: str, resource: st
         aws_access_key_id=key["AccessKeyId"],
         aws_secret_access_key=key["SecretAccessKey"],
     )
+
+
+class Networks(unittest.TestCase):
+    @shows("security-group-rule", without="Unrecognized resource types.*SecurityGroup(In|E)gress")
+    def test_a_rule_is_put_on_its_group(self, emulator: Emulator) -> None:
+        made = emulator.deploy(
+            "security-group-rule",
+            """
+            Resources:
+              Group:
+                Type: AWS::EC2::SecurityGroup
+                Properties:
+                  GroupDescription: one that knows itself
+                  SecurityGroupEgress: [{IpProtocol: tcp, FromPort: 443, ToPort: 443, CidrIp: 127.0.0.1/32}]
+              In:
+                Type: AWS::EC2::SecurityGroupIngress
+                Properties:
+                  {GroupId: !Ref Group, IpProtocol: tcp, FromPort: 1, ToPort: 1, SourceSecurityGroupId: !Ref Group}
+              Out:
+                Type: AWS::EC2::SecurityGroupEgress
+                Properties:
+                  {GroupId: !Ref Group, IpProtocol: tcp, FromPort: 2, ToPort: 2, DestinationSecurityGroupId: !Ref Group}
+            """,
+        )
+        ec2 = emulator.aws.client("ec2")
+        [group] = ec2.describe_security_groups(GroupIds=[made["Group"]])["SecurityGroups"]
+        for permissions, ports in (("IpPermissions", [1]), ("IpPermissionsEgress", [443, 2])):
+            self.assertEqual([permission["FromPort"] for permission in group[permissions]], ports)
+            [pair] = group[permissions][-1]["UserIdGroupPairs"]
+            self.assertEqual(pair["GroupId"], made["Group"])
+        emulator.aws.client("cloudformation").delete_stack(StackName="security-group-rule")
+
+        def gone() -> bool:
+            groups = ec2.describe_security_groups()["SecurityGroups"]
+            return made["Group"] not in [group["GroupId"] for group in groups]
+
+        emulator.wait_for(gone, "the group's end")
+
+    @shows("flow-log", without="Unrecognized resource types.*FlowLog")
+    def test_a_flow_log_is_known(self, emulator: Emulator) -> None:
+        made = emulator.deploy(
+            "flow-log",
+            """
+            Resources:
+              Network: {Type: AWS::EC2::VPC, Properties: {CidrBlock: 10.0.0.0/24}}
+              Log:
+                Type: AWS::EC2::FlowLog
+                Properties: {ResourceType: VPC, ResourceId: !Ref Network, TrafficType: ALL, LogGroupName: flows}
+            """,
+        )
+        [log] = emulator.aws.client("ec2").describe_flow_logs(FlowLogIds=[made["Log"]])["FlowLogs"]
+        self.assertEqual((log["ResourceId"], log["TrafficType"]), (made["Network"], "ALL"))
 
 
 class Mappings(unittest.TestCase):

@@ -33,6 +33,12 @@ struct Definition {
     /// Nothing that a test could see.
     #[serde(rename = "PointInTimeRecoverySpecification")]
     _point_in_time_recovery: Option<Value>,
+    /// As above.
+    #[serde(rename = "SSESpecification")]
+    _key: Option<Value>,
+    /// As above: no test deletes a table.
+    #[serde(rename = "DeletionProtectionEnabled")]
+    _deletion_protection: Option<Value>,
 }
 
 #[derive(Deserialize)]

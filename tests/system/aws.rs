@@ -21,6 +21,14 @@ pub async fn environment(system: &System, function: &str) -> HashMap<String, Str
     configuration(system, function).await.variables
 }
 
+/// The subnets that a function is in.
+pub async fn subnets(system: &System, function: &str) -> Vec<String> {
+    let lambda = aws_sdk_lambda::Client::new(&sdk(system).await);
+    let name = format!("{}-{function}", system.endpoints.stack_name);
+    let found = lambda.get_function_configuration().function_name(&name).send().await.unwrap();
+    found.vpc_config.and_then(|network| network.subnet_ids).unwrap_or_default()
+}
+
 /// Has a function's next calls served by new sandboxes, as a deployment does.
 pub async fn fresh_sandboxes(system: &System, function: &str) {
     configure(system, &configuration(system, function).await).await;

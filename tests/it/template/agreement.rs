@@ -107,7 +107,7 @@ fn queues(template: &Template) -> Vec<String> {
 
 #[test]
 fn broker_mappings_and_senders_mean_the_same_queues() {
-    let mapping = "      FunctionName: !Ref DeadLetterFunction\n      EventSourceArn: !GetAtt Broker.Arn\n";
+    let mapping = "      FunctionName: !Ref DeadLetterFunction\n      EventSourceArn: !If [OwnBroker, !GetAtt Broker.Arn, !Ref BrokerArn]\n";
     check(
         queues,
         &[
@@ -117,7 +117,7 @@ fn broker_mappings_and_senders_mean_the_same_queues() {
             ("physicalName=\"DLQ.express\"", "physicalName=\"DLQ.expres\"", "the broker makes"),
             (
                 mapping,
-                "      FunctionName: !Ref ProcessFunction\n      EventSourceArn: !GetAtt Broker.Arn\n",
+                "      FunctionName: !Ref ProcessFunction\n      EventSourceArn: !If [OwnBroker, !GetAtt Broker.Arn, !Ref BrokerArn]\n",
                 "DeadLetterMapping is not for DeadLetterFunction",
             ),
             (

@@ -207,6 +207,15 @@ fn users(template: &Template) -> Vec<String> {
             }
         }
     }
+    let named: Vec<_> =
+        broker["Users"].as_array().into_iter().flatten().map(|user| &user["Username"]).collect();
+    if named != ["producer", "mapping", "admin"] {
+        broken.push(format!("the broker's users are {named:?}"));
+    }
+    let console = |user: &&Value| user["ConsoleAccess"] == true && user["Username"] != "admin";
+    if broker["Users"].as_array().into_iter().flatten().any(|user| console(&user)) {
+        broken.push("the console is open to more than the admin".to_owned());
+    }
     if broker["PubliclyAccessible"] != false {
         broken.push("the broker is open to the internet".to_owned());
     }
@@ -237,17 +246,65 @@ fn everybody_signs_in_as_themselves() {
                 "the secret ProducerSecret of producer",
             ),
             ("Groups: [mappings]", "Groups: [mapping]", "mapping is in the group mapping"),
+            ("Username: admin", "Username: root", "the broker's users are"),
+            (
+                "          Groups: [mappings]\n",
+                "          Groups: [mappings]\n          ConsoleAccess: true\n",
+                "the console is open to more",
+            ),
             ("PubliclyAccessible: false", "PubliclyAccessible: true", "open to the internet"),
             (
-                "URI: !Ref MappingSecret",
-                "URI: !Ref ProducerSecret",
+                "URI: !If [OwnBroker, !Ref MappingSecret",
+                "URI: !If [OwnBroker, !Ref ProducerSecret",
                 "StandardMapping signs in as somebody else",
             ),
             (
-                "BROKER_SECRET_ARN: !Ref ProducerSecret",
-                "BROKER_SECRET_ARN: !Ref MappingSecret",
+                "BROKER_SECRET_ARN: !If [OwnBroker, !Ref ProducerSecret",
+                "BROKER_SECRET_ARN: !If [OwnBroker, !Ref MappingSecret",
                 "IngestFunction signs",
             ),
+        ],
+    );
+}
+
+/// The broker writes down what happens and what is done in its console, and Amazon MQ may write that before there is a
+/// broker: otherwise there are no logs, and nobody is told.
+fn logs(template: &Template) -> Vec<String> {
+    let broker = template.resource("Broker");
+    let mut broken = Vec::new();
+    for log in ["General", "Audit"] {
+        if broker["Properties"]["Logs"][log] != true {
+            broken.push(format!("the broker has no log {log}"));
+        }
+    }
+    let first: Vec<_> = texts(&broker["DependsOn"]).into_iter().map(|name| template.resource(name)).collect();
+    let mut documents = first.iter().filter(|it| it["Type"] == "AWS::Logs::ResourcePolicy").map(|policy| {
+        let text = policy["Properties"]["PolicyDocument"]["Fn::Sub"].as_str().unwrap_or_default();
+        serde_json::from_str::<Value>(text).unwrap_or_default()
+    });
+    let may_write = documents.any(|document| {
+        let statement = &document["Statement"][0];
+        statement["Principal"]["Service"] == "mq.amazonaws.com"
+            && texts(&statement["Action"]) == ["logs:CreateLogStream", "logs:PutLogEvents"]
+            && statement["Resource"].as_str().is_some_and(|group| group.ends_with(":/aws/amazonmq/broker/*"))
+            && statement["Condition"]["StringEquals"]["aws:SourceAccount"] == "${AWS::AccountId}"
+    });
+    if !may_write {
+        broken.push("Amazon MQ may not write the broker's logs".to_owned());
+    }
+    broken
+}
+
+#[test]
+fn the_broker_writes_logs() {
+    let denied = "Amazon MQ may not write";
+    check(
+        logs,
+        &[
+            ("Logs: {General: true, Audit: true}", "Logs: {General: true}", "no log Audit"),
+            ("    DependsOn: BrokerLogsPolicy\n", "", denied),
+            ("\"logs:CreateLogStream\", \"logs:PutLogEvents\"", "\"logs:*\"", denied),
+            ("\"aws:SourceAccount\": \"${AWS::AccountId}\"", "\"aws:SourceAccount\": \"*\"", denied),
         ],
     );
 }

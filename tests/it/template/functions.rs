@@ -85,9 +85,13 @@ fn no_function_is_given_a_password() {
     check(
         secrets_stay_secret,
         &[
-            ("BROKER_SECRET_ARN: !Ref ProducerSecret", value, "RelayFunction holds a secret's value"),
             (
-                "Value: !GetAtt Broker.Arn",
+                "BROKER_SECRET_ARN: !If [OwnBroker, !Ref ProducerSecret, !Ref ProducerSecretArn]",
+                value,
+                "RelayFunction holds a secret's value",
+            ),
+            (
+                "Value: !If [OwnBroker, !GetAtt Broker.Arn, !Ref BrokerArn]",
                 "Value: !Sub '{{resolve:secretsmanager:${ProducerSecret}}}'",
                 "an output tells a secret",
             ),
@@ -109,7 +113,8 @@ fn network(template: &Template) -> Vec<String> {
 
 #[test]
 fn only_senders_are_in_the_network() {
-    let vpc = "      VpcConfig: {SubnetIds: !Ref SubnetIds, SecurityGroupIds: !Ref SecurityGroupIds}\n";
+    let vpc = "      VpcConfig:\n";
     let fanout = "      LoggingConfig: {LogFormat: JSON, LogGroup: !Ref FanoutLogs}\n";
-    check(network, &[(vpc, "", "in the network: []"), (fanout, &format!("{fanout}{vpc}"), "FanoutFunction")]);
+    let inside = format!("{fanout}{vpc}        SubnetIds: [subnet-1]\n");
+    check(network, &[(vpc, "      Other:\n", "in the network: []"), (fanout, &inside, "FanoutFunction")]);
 }

@@ -1,6 +1,6 @@
 //! What drives the functions: within the ranges that Lambda takes, and so that nothing is dropped or stuck.
 
-use super::{Template, check, target};
+use super::{Template, check, target, texts};
 use serde_json::Value;
 use std::ops::RangeInclusive;
 
@@ -45,8 +45,8 @@ fn of_queues(template: &Template) -> Vec<String> {
         }
         let function = target(&properties["FunctionName"]).unwrap_or_default();
         let role = target(&template.resource(function)["Properties"]["Role"]).unwrap_or_default();
-        let policy = mapping["DependsOn"].as_str().map(|policy| &template.resource(policy)["Properties"]);
-        if policy.is_none_or(|policy| target(&policy["RoleName"]) != Some(role)) {
+        let mut waited_for = texts(&mapping["DependsOn"]).into_iter().map(|name| template.resource(name));
+        if !waited_for.any(|it| target(&it["Properties"]["RoleName"]) == Some(role)) {
             broken.push(format!(
                 "{name} does not wait for the policy of {role}: its interfaces would outlive it"
             ));

@@ -1,15 +1,18 @@
-//! Grants are for named actions on named resources; where AWS knows none, a comment says so.
+//! Grants are for named actions on named resources; where that can't be, a comment says why.
 
 use super::{Template, check, texts};
 use serde_json::Value;
 
-/// All statements of all policies, with where they stand.
+/// All statements of all policies that allow something, with where they stand.
 fn statements(template: &Template) -> Vec<(String, &Value)> {
     let mut found = Vec::new();
     for (name, resource) in template.tree["Resources"].as_object().into_iter().flatten() {
         let inline = resource["Properties"]["Policies"].as_array().into_iter().flatten();
-        for document in inline.chain([&resource["Properties"]["PolicyDocument"]]) {
-            for statement in document["Statement"].as_array().into_iter().flatten() {
+        let inline = inline.flat_map(|policy| [policy, &policy["PolicyDocument"]]);
+        let own = ["PolicyDocument", "KeyPolicy"].map(|property| &resource["Properties"][property]);
+        for document in inline.chain(own) {
+            let all = document["Statement"].as_array().into_iter().flatten();
+            for statement in all.filter(|statement| statement["Effect"] == "Allow") {
                 found.push((
                     format!("{name}'s {}", statement["Sid"].as_str().unwrap_or("nameless")),
                     statement,
@@ -28,12 +31,12 @@ fn least(template: &Template) -> Vec<String> {
         if statement["Sid"].is_null() {
             broken.push(format!("{name} statement has no name"));
         }
+        let sid = statement["Sid"].as_str().unwrap_or_default();
         for action in texts(&statement["Action"]) {
-            if action.contains('*') {
+            if action.contains('*') && !is_explained(&template.text, sid) {
                 broken.push(format!("{name} allows {action}"));
             }
         }
-        let sid = statement["Sid"].as_str().unwrap_or_default();
         if statement["Resource"].to_string().contains("\"*\"") && !is_explained(&template.text, sid) {
             broken.push(format!("{name} is for every resource, and no comment says why"));
         }
@@ -71,13 +74,18 @@ fn nobody_may_more_than_they_do() {
                 "DeadLetterPolicy's NetworkInterfaces is for every resource",
             ),
             (
+                "            Action: kms:Decrypt\n",
+                "            Action: kms:*\n",
+                "SecretKeyPolicy's BySecretsManager allows",
+            ),
+            (
                 "            - Sid: Sweep\n              Effect",
                 "            - Effect",
                 "nameless statement has no name",
             ),
             (
-                "      Policies:\n        - Statement:\n            - Sid: Forget",
-                "      Policies:\n        - AmazonDynamoDBFullAccess\n        - Statement:\n            - Sid: Forget",
+                "        - Statement:\n            - Sid: Forget",
+                "        - AmazonDynamoDBFullAccess\n        - Statement:\n            - Sid: Forget",
                 "WsDisconnectFunction has the policy AmazonDynamoDBFullAccess",
             ),
         ],

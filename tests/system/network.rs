@@ -1,0 +1,54 @@
+//! A network that is there already, and a broker with a standby.
+
+use crate::{aws, support::SOON};
+use expedite_tests::launcher::{System, project};
+use serde_json::json;
+
+fn start(name: &str, parameters: &[&str]) -> expedite_tests::Result<System> {
+    let arguments: Vec<_> = parameters.iter().flat_map(|parameter| ["--parameter", parameter]).collect();
+    System::start(name, &arguments)
+}
+
+#[tokio::test]
+async fn an_existing_network_and_a_pair_of_brokers_carry_a_message() {
+    let system = start(
+        "network-tests",
+        &[
+            "VpcId=vpc-existing",
+            "SubnetIds=subnet-a,subnet-b",
+            "DynamoDbPrefixListId=",
+            "BrokerDeployment=ACTIVE_STANDBY_MULTI_AZ",
+            "Purpose=production",
+        ],
+    )
+    .unwrap();
+    let caller = system.caller("acme").unwrap();
+    for priority in ["high", "low"] {
+        let id = caller.submit(&json!({"type": "demo", "priority": priority})).await.unwrap();
+        caller.wait_for(&id, &["completed"], SOON).await.unwrap();
+    }
+    let endpoints = aws::environment(&system, "ingest").await["BROKER_ENDPOINTS"].clone();
+    let (standby, active) = endpoints.split_once(',').unwrap();
+    assert_eq!(active, system.endpoints.broker["amqp"]);
+    assert_ne!(standby, active);
+    for (function, subnets) in
+        [("ingest", &["subnet-a", "subnet-b"][..]), ("relay", &["subnet-a", "subnet-b"]), ("fanout", &[])]
+    {
+        assert_eq!(aws::subnets(&system, function).await, subnets, "{function}");
+    }
+}
+
+#[test]
+fn what_does_not_belong_together_is_refused() {
+    for (parameters, words) in [
+        (&["DynamoDbPrefixListId="][..], "needs DynamoDbPrefixListId"),
+        (&["SubnetIds=subnet-a,subnet-b"], "Give VpcId with them"),
+        (&["VpcId=vpc-existing"], "SubnetIds are needed"),
+        (&["BrokerArn=arn:aws:mq:us-east-1:1:broker:b:b-1"], "VpcId is needed"),
+        (&["JwtIssuer=https://example.com"], "JwtAudience is needed"),
+    ] {
+        start("refused-tests", parameters).unwrap_err();
+        let log = std::fs::read_to_string(project().join(".local/refused-tests/logs/deploy.log")).unwrap();
+        assert!(log.contains(words), "{parameters:?}: {log}");
+    }
+}

@@ -3,8 +3,9 @@
 use crate::stand_in::{Reply, sdk, serve};
 use expedite::{
     adapters::dynamodb::MessagesTable,
-    conformance::{submission, tenant},
-    ports::{Key, MessageStore, StoreError},
+    conformance::{NOON, payload, submission, tenant},
+    domain::Message,
+    ports::{Created, Key, MessageStore, StoreError},
 };
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -87,4 +88,43 @@ async fn a_table_that_is_throttled_for_a_moment_is_asked_again() {
             () = throttled => unreachable!(),
         }
     }
+}
+
+/// A transaction tells of throttling, and of another one at the same items, by being cancelled.
+#[tokio::test]
+async fn a_transaction_is_tried_again_by_what_it_was_cancelled_for() {
+    for (reasons, tries) in [
+        (["None", "ThrottlingError"], 2),
+        (["TransactionConflict", "None"], 2),
+        (["ProvisionedThroughputExceeded", "None"], 2),
+        (["ConditionalCheckFailed", "None"], 1),
+        (["ThrottlingError", "ConditionalCheckFailed"], 1),
+        (["ValidationError", "None"], 1),
+    ] {
+        let (table, listener) = table().await;
+        let message = Message::accept(submission(&tenant("acme"), 1), NOON);
+        let payload = payload("1");
+        let mut tokens = Vec::new();
+        let answers = async {
+            tokens.push(cancel(&listener, reasons).await);
+            tokens.push(
+                serve(&listener, Reply::Answer(200, "", "{}")).await.body["ClientRequestToken"].clone(),
+            );
+            std::future::pending::<()>().await;
+        };
+        let created = tokio::select! {
+            created = table.create(&message, &payload) => created,
+            () = answers => unreachable!(),
+        };
+        assert_eq!((tokens.len(), matches!(created, Ok(Created::New))), (tries, tries == 2), "{reasons:?}");
+        assert!(tokens.iter().all(|token| token.is_string() && *token == tokens[0]), "{tokens:?}");
+    }
+}
+
+/// Answers that the transaction was cancelled, and gives its token.
+async fn cancel(listener: &TcpListener, reasons: [&str; 2]) -> Value {
+    const CANCELLED: &str = "x-amzn-errortype: TransactionCanceledException\r\n";
+    let reasons = reasons.map(|code| json!({"Code": code}));
+    let answer = json!({"CancellationReasons": reasons}).to_string();
+    serve(listener, Reply::Answer(400, CANCELLED, answer.leak())).await.body["ClientRequestToken"].clone()
 }

@@ -3,6 +3,7 @@
 mod connections;
 mod item;
 mod messages;
+mod retry;
 mod strays;
 
 pub use connections::ConnectionsTable;
@@ -19,6 +20,7 @@ use aws_sdk_dynamodb::{
     config::{Builder, retry::RetryConfig},
     error::{DisplayErrorContext, ProvideErrorMetadata, SdkError},
 };
+use retry::CancelledTransactions;
 use std::time::Duration;
 
 /// How often a call is made at most. With the waits between, which double and have full jitter, a table may be throttled
@@ -41,7 +43,9 @@ const REFUSALS: [&str; 5] = [
 /// A client of the tables.
 fn client(sdk: &SdkConfig) -> Client {
     let retries = RetryConfig::standard().with_max_attempts(TRIES).with_initial_backoff(FIRST_WAIT);
-    Client::from_conf(Builder::from(sdk).retry_config(retries).build())
+    Client::from_conf(
+        Builder::from(sdk).retry_config(retries).retry_classifier(CancelledTransactions).build(),
+    )
 }
 
 /// An SDK's error as a sentence: the service's code and message, or what happened on the way.

@@ -24,13 +24,16 @@ build: setup ## Build the functions for this machine, as sam build does for AWS
 	PATH="$(TOOLS):$$PATH" SAM_CLI_TELEMETRY=0 sam build --build-in-source --parameter-overrides Architecture=$(ARCHITECTURE)
 
 .PHONY: package
-package: setup ## Build the package for AWS, print its sizes, run its arm64 binaries under qemu where that is installed
+package: package-build ## Build the package for AWS, print its sizes, run its arm64 binaries under qemu where that is installed
 	@local/setup.sh qemu
+	$(PYTHON) -m expedite_local.package
+
+.PHONY: package-build
+package-build: setup
 	rustup target list --installed | grep --quiet aarch64-unknown-linux-gnu || rustup target add aarch64-unknown-linux-gnu
 	PATH="$(TOOLS):$$PATH" cargo lambda build --release --arm64 $(FUNCTIONS:%=--bin %)
 	PATH="$(TOOLS):$$PATH" SAM_CLI_TELEMETRY=0 sam build --build-in-source --build-dir .aws-sam/arm64
 	@cd .aws-sam/arm64 && du --apparent-size --human-readable --total */bootstrap
-	$(PYTHON) -m expedite_local.package
 
 .PHONY: run
 run: build ## Start the whole system and keep it running until Ctrl-C
@@ -54,11 +57,19 @@ check: setup ## Formatting, lints, documentation, and the tests that need no ser
 	cargo test --workspace
 
 .PHONY: test
-test: check build test-local ## All tests: check, the local system's own, the system tests on real parts, the package
+test: check build ## All tests: check, the local system's own, the system tests on real parts, a small soak, the package
+	# The tests wait most of the time: what they leave of the processors builds the package. Its output comes at the end.
+	nice $(MAKE) --no-print-directory package-build >.local/package-build.log 2>&1 & build=$$!; \
+	trap 'kill $$build 2>/dev/null || true' EXIT; \
+	$(MAKE) --no-print-directory test-local test-system; \
+	wait $$build || { cat .local/package-build.log; exit 1; }
+	$(MAKE) --no-print-directory package
+
+.PHONY: test-system
+test-system: ## The tests on real parts, and a small soak, with what make build has built
 	cargo test --workspace --features expedite-tests/system --test system -- --test-threads=4
 	# As the tests' build has left it: by itself its dependencies would be built once more, with fewer features.
 	$${CARGO_TARGET_DIR:-target}/debug/soak --count 600 --faults-per-minute 20
-	$(MAKE) --no-print-directory package
 
 .PHONY: soak
 soak: build ## Send 20 000 messages while things break, and print the ledger: make soak COUNT=… FAULTS=… (a minute) SEED=…

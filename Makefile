@@ -66,10 +66,12 @@ test: check build ## All tests: check, the local system's own, the system tests 
 	$(MAKE) --no-print-directory package
 
 .PHONY: test-system
-test-system: ## The tests on real parts, and a small soak, with what make build has built
+test-system: ## The tests on real parts, a small soak, and which grants they used, with what make build has built
+	rm -f .local/*/emulator/used-grants.jsonl
 	cargo test --workspace --features expedite-tests/system --test system -- --test-threads=4
 	# As the tests' build has left it: by itself its dependencies would be built once more, with fewer features.
 	$${CARGO_TARGET_DIR:-target}/debug/soak --count 600 --faults-per-minute 20
+	$(PYTHON) -m expedite_local grants .local/{system,aging,handler,restart,update}-tests* .local/soak
 
 .PHONY: soak
 soak: build ## Send 20 000 messages while things break, and print the ledger: make soak COUNT=… FAULTS=… (a minute) SEED=…

@@ -1,11 +1,11 @@
-"""Starts MiniStack with its gaps closed and faults to order."""
+"""Starts MiniStack with its gaps closed, faults to order, and a record of the grants that were used."""
 
 import os
 from importlib.metadata import version
 
 from ministack.app import main
 
-from emulator import faults, gaps
+from emulator import faults, gaps, grants
 
 
 def start() -> None:
@@ -14,6 +14,7 @@ def start() -> None:
         raise SystemExit(f"the gaps are those of MiniStack {gaps.MINISTACK_VERSION}, not of {found}")
     gaps.close_all(leave_open=[name for name in os.environ.get("EXPEDITE_WITHOUT", "").split(",") if name])
     faults.install()
+    grants.install()
     main()
 
 

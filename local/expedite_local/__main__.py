@@ -1,4 +1,5 @@
-"""The command line: ``up`` runs a system, ``token`` prints a caller's token for the one that runs."""
+"""The command line: ``up`` runs a system, ``token`` prints a caller's token for the one that runs, ``grants`` tells which
+of the template's grants ended systems have used."""
 
 import argparse
 import json
@@ -7,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from expedite_local import control, tokens
+from expedite_local import control, grants, tokens
 from expedite_local.aws import Aws
 from expedite_local.failure import Failure
 from expedite_local.progress import Progress
@@ -42,6 +43,10 @@ def _parse() -> argparse.Namespace:
     token.set_defaults(run=_token)
     token.add_argument("name", help="the caller, created at first use; each is a tenant of its own")
     token.add_argument("--endpoints", type=Path, default=Path(".local/endpoints.json"), help="of the running system")
+    used = commands.add_parser("grants", help="print what the template grants and nobody used")
+    used.set_defaults(run=lambda given: grants.report(given.states, given.unused))
+    used.add_argument("states", type=Path, nargs="+", help="folders of systems that have run the same template")
+    used.add_argument("--unused", type=Path, default=Path("local/unused-grants.json"), help="those that are explained")
     return parser.parse_args()
 
 

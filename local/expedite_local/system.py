@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from expedite_local import certificates, leftovers, ports, probe, stack, tokens
+from expedite_local import certificates, grants, leftovers, ports, probe, stack, tokens
 from expedite_local.aws import REGION, Aws
 from expedite_local.broker import Broker
 from expedite_local.emulator import Emulator
@@ -85,6 +85,7 @@ class System:
             reasons = "".join(f"\n{reason}" for reason in stack.failures(self._aws))
             raise Failure(f"The deployment failed.{reasons}", log=deployment.log)
         self._outputs = stack.outputs(self._aws)
+        grants.write(self._state.folder, self._aws)
         self._progress.say(f"stack {stack.NAME} deployed")
 
     def delete(self) -> list[str]:

@@ -26,7 +26,10 @@ async fn a_batch_of_which_nothing_can_be_recorded_comes_back_as_counted_attempts
     for priority in ["high", "medium", "low"] {
         ids.push(caller.submit(&json!({"type": "demo", "priority": priority})).await.unwrap());
     }
+    let last = caller.submit(&json!({"type": "demo", "max_attempts": 1})).await.unwrap();
     paused.end();
+    let message = caller.wait_for(&last, &["failed"], GIVEN_UP).await.unwrap();
+    assert!(message["reason"].as_str().unwrap().contains("the broker gave it up: "), "{message}");
     for id in &ids {
         let (attempt, reason) = given_up(&caller, id).await;
         assert_eq!(attempt, 1);

@@ -1,6 +1,9 @@
 //! The way of a message, from a POST to a push.
 
-use crate::support::{SOON, beside_others, first_at, path};
+use crate::{
+    aws::swept,
+    support::{AFTER_A_SWEEP, SOON, Without, alone, beside_others, first_at, path},
+};
 use expedite::view::parse_rfc3339;
 use expedite_tests::socket::Subscriber;
 use serde_json::json;
@@ -99,4 +102,19 @@ async fn a_snooze_counts_no_attempt() {
     let message = caller.wait_for(&id, &["completed", "failed"], SOON).await.unwrap();
     assert_eq!((&message["state"], &message["attempt"]), (&json!("completed"), &json!(1)), "{message}");
     assert!(path(&message).contains(&"retrying"), "{message}");
+}
+
+#[tokio::test]
+async fn what_nobody_starts_in_time_is_ended_by_the_sweep_and_never_runs() {
+    let (system, _guard) = alone().await;
+    let caller = system.caller("too-late").unwrap();
+    let paused = Without::poller(system);
+    let id = caller.submit(&json!({"type": "demo", "expires_in_seconds": 1})).await.unwrap();
+    let message = swept(system, caller.wait_for(&id, &["expired"], AFTER_A_SWEEP)).await.unwrap();
+    assert_eq!(path(&message), ["accepted", "queued", "expired"], "{message}");
+    paused.end();
+    // The same lane, so that its copy in the broker has come before this one.
+    let later = caller.submit(&json!({"type": "demo"})).await.unwrap();
+    caller.wait_for(&later, &["completed"], SOON).await.unwrap();
+    assert_eq!(path(&caller.message(&id).await.unwrap()), ["accepted", "queued", "expired"]);
 }

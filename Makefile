@@ -53,6 +53,8 @@ check: setup ## Formatting, lints, documentation, and the tests that need no ser
 	cargo clippy --workspace --all-targets --all-features -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
 	$(TOOLS)/cfn-lint template.yaml
+	SAM_CLI_TELEMETRY=0 $(TOOLS)/sam validate --lint --region us-east-1
+	.local/venv-scanner/bin/python local/scan.py
 	$(TOOLS)/python docs/cost.py --check
 	cargo test --workspace
 

@@ -5,6 +5,7 @@ be explained, and an explanation that is not needed any more has to go.
 """
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -35,24 +36,32 @@ def write(folder: Path, aws: Aws) -> None:
     """Writes down what the stack's roles are granted by policies of the template's own."""
     iam = aws.client("iam")
     resources = aws.client("cloudformation").describe_stack_resources(StackName=stack.NAME)["StackResources"]
-    granted = []
-    for resource in resources:
-        if resource["ResourceType"] != "AWS::IAM::Role":
-            continue
-        role = resource["PhysicalResourceId"]
-        for name in iam.list_role_policies(RoleName=role)["PolicyNames"]:
-            document = iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
-            for statement in _many(document["Statement"]):
-                granted.append(
-                    {
-                        "role": resource["LogicalResourceId"],
-                        "physical_role": role,
-                        "sid": statement.get("Sid", ""),
-                        "actions": _many(statement["Action"]),
-                        "resources": _many(statement["Resource"]),
-                    }
-                )
+    shared = {it["PhysicalResourceId"] for it in resources if it["ResourceType"] == "AWS::IAM::ManagedPolicy"}
+    granted = [
+        {
+            "role": resource["LogicalResourceId"],
+            "physical_role": resource["PhysicalResourceId"],
+            "sid": statement.get("Sid", ""),
+            "actions": _many(statement["Action"]),
+            "resources": _many(statement["Resource"]),
+        }
+        for resource in resources
+        if resource["ResourceType"] == "AWS::IAM::Role"
+        for document in _policies(iam, resource["PhysicalResourceId"], shared)
+        for statement in _many(document["Statement"])
+    ]
     (folder / _GRANTED).write_text(json.dumps(granted, indent=1) + "\n")
+
+
+def _policies(iam, role: str, shared: set[str]) -> Iterator[dict]:
+    """A role's own policies, and those of its stack that it shares with others. AWS's are not the template's affair."""
+    for name in iam.list_role_policies(RoleName=role)["PolicyNames"]:
+        yield iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
+    for attached in iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]:
+        arn = attached["PolicyArn"]
+        if arn in shared:
+            version = iam.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
+            yield iam.get_policy_version(PolicyArn=arn, VersionId=version)["PolicyVersion"]["Document"]
 
 
 def _many(value):
@@ -107,7 +116,8 @@ def _allows(statement: dict, action: str, resource: str, call: dict) -> bool:
 
 
 def _is_for(why: dict, grant: Grant) -> bool:
-    return grant.role in why["roles"] and grant.sid == why["sid"] and grant.action in why["actions"]
+    """An explanation that names no roles is for all who have that statement."""
+    return grant.role in why.get("roles", [grant.role]) and grant.sid == why["sid"] and grant.action in why["actions"]
 
 
 def _why(explained: list[dict], grant: Grant) -> str | None:

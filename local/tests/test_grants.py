@@ -42,10 +42,12 @@ class Report(unittest.TestCase):
             return code, printed.getvalue()
 
     def test_what_is_unused_and_explained_passes(self) -> None:
-        code, printed = self._report(_USES, [_EXPLAINED])
-        self.assertEqual(code, 0, printed)
-        self.assertIn("4 grants, 3 of them used by 1 systems", printed)
-        self.assertIn("ReaderRole Read dynamodb:GetItem: No index is read so.", printed)
+        for_all_roles = {name: value for name, value in _EXPLAINED.items() if name != "roles"}
+        for explained in (_EXPLAINED, for_all_roles):
+            code, printed = self._report(_USES, [explained])
+            self.assertEqual(code, 0, printed)
+            self.assertIn("4 grants, 3 of them used by 1 systems", printed)
+            self.assertIn("ReaderRole Read dynamodb:GetItem: No index is read so.", printed)
 
     def test_what_is_unused_and_not_explained_fails(self) -> None:
         for case, uses, explained, role in [

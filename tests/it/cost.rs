@@ -20,6 +20,7 @@ use expedite::{
     fakes::{FakeBroker, FakeClock, FakeEntropy, FakeMeter, FakePush, stream_record},
     handler::{Handler, Job, Verdict},
     metrics::Function,
+    metrics::Metric,
     ports::{Clock, Connection, ConnectionId, Connections, Key, MessageStore},
 };
 use fanout::Fanout;
@@ -258,4 +259,7 @@ async fn the_model_of_costs_counts_what_the_functions_consume() {
 
     let model: Value = serde_json::from_str(&repository::read("docs/cost.json")).unwrap();
     assert_eq!(model["capacity_units"], Value::Object(counted));
+    // CloudWatch counts one for each function and, where they are told apart, each priority.
+    let series = |metric: &Metric| metric.functions().len() * if metric.has_priority() { 3 } else { 1 };
+    assert_eq!(model["assumptions"]["custom_metrics"], Metric::ALL.iter().map(series).sum::<usize>());
 }

@@ -17,6 +17,8 @@ use tokio::task::block_in_place;
 
 const EARLIER: &str = ".aws-sam/build/earlier.json";
 const CURRENT: &str = ".aws-sam/build/template.yaml";
+/// What the earlier template has not got.
+const LATER: &str = "ExpressDeadLetterMapping";
 
 /// What an earlier release could have been: something is made, something changed in place and something deleted by the
 /// update from it. Made from the current template, since the binaries are the current ones.
@@ -24,13 +26,26 @@ fn earlier(current: &Value) -> Value {
     let mut template = current.clone();
     template["Globals"]["Function"]["MemorySize"] = json!(128);
     let resources = &mut template["Resources"];
-    assert!(resources.as_object_mut().unwrap().remove("ExpressDeadLetterMapping").is_some());
+    assert!(resources.as_object_mut().unwrap().remove(LATER).is_some());
+    forget(resources, LATER);
     resources["Retired"] = json!({"Type": "AWS::SQS::Queue"});
     resources["StandardMapping"]["Properties"]["MaximumBatchingWindowInSeconds"] = json!(1);
     let configuration = &mut resources["BrokerConfiguration"]["Properties"]["Data"]["Fn::Base64"];
     let changed = configuration.as_str().unwrap().replace("maxPageSize=\"10\"", "maxPageSize=\"20\"");
     *configuration = json!(changed);
     template
+}
+
+/// Takes out of all lists what names it.
+fn forget(value: &mut Value, name: &str) {
+    match value {
+        Value::Array(items) => {
+            items.iter_mut().for_each(|item| forget(item, name));
+            items.retain(|item| !item.to_string().contains(name));
+        }
+        Value::Object(members) => members.values_mut().for_each(|member| forget(member, name)),
+        _ => (),
+    }
 }
 
 /// Memory of `ingest` in MB, the batching window of `standard`, and the queues that have a mapping.

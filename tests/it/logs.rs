@@ -1,6 +1,9 @@
 //! Log lines: what is in them, and what never is.
 
-use crate::{fanout, ingest, process, repository};
+use crate::{
+    fanout, ingest, process, repository,
+    stream::{batch, of, record},
+};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use expedite::{
     conformance::tenant,
@@ -263,7 +266,8 @@ fn whatever_names_a_message_says_all_of_it() {
 
 #[test]
 fn a_message_without_a_trace_has_its_own() {
-    let old = crate::events::typed("dynamodb/insert");
+    let old = record("dynamodb/insert", &of(7, "acme", "mail"));
+    let old = serde_json::from_value(batch(vec![old])).unwrap();
     let message = expedite::adapters::stream::changes(old).remove(0).message.unwrap();
     assert_eq!(message.trace.to_string(), message.id.to_string().replace('-', ""));
     assert_eq!(message.tenant, tenant("acme"));

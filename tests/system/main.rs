@@ -15,6 +15,7 @@ mod express;
 mod faults;
 mod handlers;
 mod idempotency;
+mod logs;
 mod network;
 mod order;
 mod permissions;

@@ -128,7 +128,7 @@ class System:
             "region": REGION,
             "user_pool_id": self._outputs.get("UserPoolId"),
             "client_id": self._outputs.get("UserPoolClientId"),
-            "broker": {"amqp": broker.amqp, "openwire": broker.openwire} if broker else None,
+            "broker": {"amqp": broker.amqp, "openwire": broker.openwire} if broker else {},
             "ssl_cert_file": str(self._state.folder / "tls" / "authority.pem"),
             "outputs": self._outputs,
             "pids": {"launcher": os.getpid()} | running,

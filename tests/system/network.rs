@@ -1,4 +1,4 @@
-//! A network that is there already, and a broker with a standby.
+//! A network and a broker that are there already, and a broker with a standby.
 
 use crate::{aws, support::SOON};
 use expedite_tests::launcher::{System, project};
@@ -35,6 +35,41 @@ async fn an_existing_network_and_a_pair_of_brokers_carry_a_message() {
         [("ingest", &["subnet-a", "subnet-b"][..]), ("relay", &["subnet-a", "subnet-b"]), ("fanout", &[])]
     {
         assert_eq!(aws::subnets(&system, function).await, subnets, "{function}");
+    }
+}
+
+#[tokio::test]
+async fn of_what_exists_nothing_is_made() {
+    let broker = "arn:aws:mq:us-east-1:000000000000:broker:theirs:b-1";
+    let secret =
+        |name: &str| format!("{name}SecretArn=arn:aws:secretsmanager:us-east-1:000000000000:secret:{name}");
+    let system = start(
+        "existing-tests",
+        &[
+            "VpcId=vpc-existing",
+            "SubnetIds=subnet-a,subnet-b",
+            "DynamoDbPrefixListId=",
+            "KmsKeyArn=arn:aws:kms:us-east-1:000000000000:key/theirs",
+            &format!("BrokerArn={broker}"),
+            "BrokerAmqpEndpoints=amqp+ssl://127.0.0.1:1,amqp+ssl://127.0.0.1:2",
+            // The emulator's own.
+            "BrokerSecurityGroupId=sg-00000001",
+            &secret("Producer"),
+            &secret("Mapping"),
+        ],
+    )
+    .unwrap();
+    assert_eq!(system.endpoints.outputs["BrokerArn"], broker);
+    let relay = aws::environment(&system, "relay").await;
+    assert_eq!(relay["BROKER_ENDPOINTS"], "amqp+ssl://127.0.0.1:1,amqp+ssl://127.0.0.1:2");
+    let log = std::fs::read_to_string(system.endpoints.logs.join("deploy.log")).unwrap();
+    let made: Vec<_> = log.lines().filter(|line| line.starts_with("CREATE_COMPLETE")).collect();
+    assert!(
+        made.iter().any(|line| line.contains("AWS::DynamoDB::Table")),
+        "the log names what is made: {log}"
+    );
+    for kind in ["AWS::AmazonMQ", "AWS::EC2::VPC", "AWS::EC2::Subnet", "AWS::KMS", "AWS::SecretsManager"] {
+        assert!(!made.iter().any(|line| line.contains(kind)), "{kind}: {made:?}");
     }
 }
 

@@ -105,6 +105,21 @@ class Functions(unittest.TestCase):
         self.assertEqual(concurrency.get("ReservedConcurrentExecutions"), 3, "ReservedConcurrentExecutions")
 
 
+    @shows("function-network", without=r"\[\] != \['subnet-a'\]")
+    def test_a_function_keeps_its_network(self, emulator: Emulator) -> None:
+        made = emulator.deploy(
+            "function-network",
+            """
+            Resources:
+              F:
+                Type: AWS::Serverless::Function
+                Properties: {VpcConfig: {SubnetIds: [subnet-a], SecurityGroupIds: [sg-a]}}
+            """,
+        )
+        function = emulator.aws.client("lambda").get_function_configuration(FunctionName=made["F"])
+        self.assertEqual(function.get("VpcConfig", {}).get("SubnetIds", []), ["subnet-a"])
+
+
 class Tables(unittest.TestCase):
     @shows("table-ttl", without="DISABLED")
     def test_time_to_live_is_kept(self, emulator: Emulator) -> None:

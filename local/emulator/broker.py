@@ -70,6 +70,28 @@ def name_brokers_in_permissions() -> None:
     iam_actions.extract_resource_arn = resource_with_name
 
 
+@gap("amazonmq-description")
+def describe_brokers_as_they_stand() -> None:
+    """1.5.33: a broker that was created runs for ever, whatever becomes of it, and asks for nothing.
+
+    One that does not answer is on its way back, by Amazon MQ's word for it: nothing there ends for good.
+    """
+    describe = mq._describe_broker
+
+    def describe_as_it_stands(broker_id):
+        status, headers, body = describe(broker_id)
+        if status != 200:
+            return status, headers, body
+        broker = json.loads(body)
+        # Of a pair one is enough.
+        alive = any(all(map(_accepts, instance["endpoints"])) for instance in broker["brokerInstances"])
+        if broker["brokerState"] == "RUNNING" and not alive:
+            broker["brokerState"] = "REBOOT_IN_PROGRESS"
+        return status, headers, json.dumps(broker).encode()
+
+    mq._describe_broker = describe_as_it_stands
+
+
 def _create_configuration(_logical_id, props, _stack_name):
     configuration_id = f"c-{new_uuid()}"
     _configurations[configuration_id] = base64.b64decode(props["Data"]).decode()
@@ -100,7 +122,10 @@ def _create_broker(_logical_id, props, _stack_name):
 
 
 def _update_broker(broker_id, _old_props, new_props, _stack_name):
-    """Amazon MQ applies a changed configuration at the next reboot. Nothing here reboots, so nothing changes."""
+    """Amazon MQ applies a changed configuration at the next reboot. Nothing here reboots, so it stays pending."""
+    wanted, configurations = _configuration_of(new_props), mq._brokers[broker_id]["configurations"]
+    if wanted != configurations["current"]:
+        configurations["pending"] = wanted
     return broker_id, _broker_attributes(mq._brokers[broker_id]["brokerArn"], new_props, _endpoints())
 
 
@@ -135,6 +160,7 @@ def _record_broker(props: dict, endpoints: dict[str, str]) -> tuple[str, str]:
         "brokerState": "CREATION_IN_PROGRESS",
         "created": time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime()),
         "_createdAt": time.time_ns(),
+        "configurations": {"current": _configuration_of(props), "history": []},
         "brokerInstances": [
             {
                 "consoleURL": "",
@@ -150,6 +176,11 @@ def _record_broker(props: dict, endpoints: dict[str, str]) -> tuple[str, str]:
     for user in props.get("Users", []):
         mq._create_user(broker_id, user["Username"], {"password": user["Password"], "groups": user.get("Groups")})
     return broker_id, arn
+
+
+def _configuration_of(props: dict) -> dict:
+    configuration = props.get("Configuration") or {}
+    return {"id": configuration.get("Id", ""), "revision": int(configuration.get("Revision", 0))}
 
 
 def _broker_attributes(arn: str, props: dict, endpoints: dict[str, str]) -> dict:

@@ -8,6 +8,7 @@ MINISTACK_VERSION = "1.5.33"
 
 #: The modules of this package that have gaps to register.
 _MODULES = (
+    "alarms",
     "broker",
     "execution",
     "function_settings",

@@ -1,5 +1,8 @@
-"""IAM in CloudFormation."""
+"""IAM: roles' policies in CloudFormation, and what a call is checked as."""
 
+import re
+
+from ministack.core import iam_actions
 from ministack.services.cloudformation import provisioners
 
 from emulator.gaps import gap
@@ -30,6 +33,19 @@ def provision_role_policies() -> None:
         "update_with_logical_id": True,
         "delete": delete,
     }
+
+
+@gap("mapping-permission")
+def tell_one_mapping_from_the_list() -> None:
+    """1.5.33: IAM takes reading one event source mapping for ``ListEventSourceMappings``, so its own permission is none."""
+    action_of = iam_actions._lambda_action
+
+    def action_with_one_mapping(method, path):
+        if method == "GET" and re.fullmatch(r"/2015-03-31/event-source-mappings/[^/]+", path):
+            return "GetEventSourceMapping"
+        return action_of(method, path)
+
+    iam_actions._lambda_action = action_with_one_mapping
 
 
 def _as_policy(props: dict) -> dict:

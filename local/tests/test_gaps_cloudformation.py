@@ -197,7 +197,7 @@ class Brokers(unittest.TestCase):
         self.assertEqual(emulator.stack_status("broker"), "CREATE_IN_PROGRESS")
         with _listening(emulator.broker_ports):
             made = emulator.finish_deploying("broker")
-        self._check_described(emulator, made["Broker"])
+            self._check_described(emulator, made["Broker"])
 
     def _check_described(self, emulator: Emulator, broker_id: str) -> None:
         mq = emulator.aws.client("mq")
@@ -221,11 +221,27 @@ class Brokers(unittest.TestCase):
 """
         with _listening(emulator.broker_ports):
             made = emulator.deploy("pair", pair + endpoints)
+            broker = emulator.aws.client("mq").describe_broker(BrokerId=made["Broker"])
         amqp, _openwire = emulator.broker_ports
         value = emulator.aws.client("ssm").get_parameter(Name=made["Endpoints"])["Parameter"]["Value"]
         self.assertEqual(value, f"amqp+ssl://127.0.0.2:{amqp},amqp+ssl://127.0.0.1:{amqp}")
-        broker = emulator.aws.client("mq").describe_broker(BrokerId=made["Broker"])
         self.assertEqual([it["IpAddress"] for it in broker["BrokerInstances"]], ["127.0.0.2", "127.0.0.1"])
+        self.assertEqual(broker["BrokerState"], "RUNNING")
+
+    @shows("amazonmq-description", without="'RUNNING' != 'REBOOT_IN_PROGRESS'")
+    def test_a_broker_is_described_as_it_stands(self, emulator: Emulator) -> None:
+        mq = emulator.aws.client("mq")
+        with _listening(emulator.broker_ports):
+            broker_id = emulator.deploy("standing", _BROKER)["Broker"]
+            running = mq.describe_broker(BrokerId=broker_id)
+            self.assertEqual(running["BrokerState"], "RUNNING")
+            current = running["Configurations"]["Current"]
+            self.assertEqual((current["Revision"], running["Configurations"].get("Pending")), (1, None))
+            self.assertEqual(len(running["BrokerInstances"]), 1)
+            emulator.update("standing", _BROKER.replace("<broker/>", "<broker persistent='true'/>"))
+            pending = mq.describe_broker(BrokerId=broker_id)["Configurations"]
+            self.assertEqual((pending["Current"], pending["Pending"]), (current, {"Id": current["Id"], "Revision": 2}))
+        self.assertEqual(mq.describe_broker(BrokerId=broker_id)["BrokerState"], "REBOOT_IN_PROGRESS")
 
     @shows("amazonmq-permission", without="is not authorized to perform: mq:DescribeBroker")
     def test_a_permission_on_a_broker_allows(self, emulator: Emulator) -> None:
@@ -243,10 +259,11 @@ class Brokers(unittest.TestCase):
 
 def _client_that_may(emulator: Emulator, service: str, action: str, resource: str):
     iam = emulator.aws.client("iam")
-    iam.create_user(UserName="limited")
+    user = f"limited-{service}"
+    iam.create_user(UserName=user)
     policy = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": action, "Resource": resource}]}
-    iam.put_user_policy(UserName="limited", PolicyName="only", PolicyDocument=json.dumps(policy))
-    key = iam.create_access_key(UserName="limited")["AccessKey"]
+    iam.put_user_policy(UserName=user, PolicyName="only", PolicyDocument=json.dumps(policy))
+    key = iam.create_access_key(UserName=user)["AccessKey"]
     return boto3.client(
         service,
         endpoint_url=emulator.aws.endpoint_url,
@@ -308,6 +325,43 @@ class Networks(unittest.TestCase):
         self.assertEqual((log["ResourceId"], log["TrafficType"]), (made["Network"], "ALL"))
 
 
+class Alarms(unittest.TestCase):
+    @shows("metric-math-alarm", without="metric math.* is not supported")
+    def test_an_alarm_on_metric_math_is_kept(self, emulator: Emulator) -> None:
+        made = emulator.deploy(
+            "metric-math-alarm",
+            """
+            Resources:
+              Topic: {Type: AWS::SNS::Topic}
+              Alarm:
+                Type: AWS::CloudWatch::Alarm
+                Properties:
+                  AlarmActions: [!Ref Topic]
+                  Metrics:
+                    - {Id: twice, Expression: 2 * age}
+                    - Id: age
+                      ReturnData: false
+                      MetricStat:
+                        {Stat: Maximum, Period: 60, Metric: {Namespace: N, MetricName: Age, Dimensions: [{Name: a, Value: b}]}}
+                  EvaluationPeriods: 1
+                  ComparisonOperator: GreaterThanThreshold
+                  Threshold: 1
+                  TreatMissingData: missing
+              Other:
+                Type: AWS::CloudWatch::Alarm
+                Properties:
+                  {Namespace: N, MetricName: Age, Statistic: Maximum, Period: 60, EvaluationPeriods: 1,
+                   ComparisonOperator: GreaterThanThreshold, Threshold: 1}
+            """,
+        )
+        cloudwatch = emulator.aws.client("cloudwatch")
+        cloudwatch.put_metric_data(Namespace="N", MetricData=[{"MetricName": "Age", "Value": 5}])
+        found = cloudwatch.describe_alarms(AlarmNames=[made["Alarm"], made["Other"]])["MetricAlarms"]
+        self.assertEqual({alarm["AlarmName"] for alarm in found}, {made["Alarm"], made["Other"]})
+        alarm = next(alarm for alarm in found if alarm["AlarmName"] == made["Alarm"])
+        self.assertEqual((alarm["StateValue"], alarm["Threshold"]), ("INSUFFICIENT_DATA", 1.0))
+
+
 class Mappings(unittest.TestCase):
     _ARN = "arn:aws:mq:us-east-1:000000000000:broker:name:b-1"
     _ACCESS = [{"Type": "BASIC_AUTH", "URI": "arn:aws:secretsmanager:us-east-1:000000000000:secret:s"}]
@@ -359,3 +413,25 @@ class Mappings(unittest.TestCase):
             mapping = json.load(answer)
         self.assertEqual(mapping["MaximumBatchingWindowInSeconds"], 2)
         self.assertEqual(mapping["BatchSize"], 10)
+
+    @shows("mapping-permission", without="is not authorized to perform: lambda:ListEventSourceMappings")
+    def test_a_permission_on_one_mapping_allows_to_read_it(self, emulator: Emulator) -> None:
+        made = emulator.deploy(
+            "mapping-permission",
+            f"""
+            Resources:
+              F: {{Type: AWS::Serverless::Function}}
+              Mapping:
+                Type: AWS::Lambda::EventSourceMapping
+                Properties: {{FunctionName: !Ref F, EventSourceArn: {self._ARN}, Queues: [work]}}
+            """,
+        )
+        arn = f"arn:aws:lambda:{REGION}:000000000000:event-source-mapping:{made['Mapping']}"
+        awslambda = _client_that_may(emulator, "lambda", "lambda:GetEventSourceMapping", arn)
+        try:
+            mapping = awslambda.get_event_source_mapping(UUID=made["Mapping"])
+        except ClientError as refusal:
+            self.fail(str(refusal))
+        self.assertEqual((mapping["State"], mapping["StateTransitionReason"]), ("Enabled", "USER_INITIATED"))
+        with self.assertRaises(ClientError):
+            awslambda.list_event_source_mappings()

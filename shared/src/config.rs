@@ -42,8 +42,13 @@ pub const ADMIN_SCOPE: Variable = Variable("ADMIN_SCOPE");
 /// Whether high messages have a queue of their own: `on` or `off`.
 pub const EXPRESS_LANE: Variable = Variable("EXPRESS_LANE");
 
+/// The broker's id at Amazon MQ, `b-…`.
+pub const BROKER_ID: Variable = Variable("BROKER_ID");
+/// The stack's event source mappings, `name=id`, separated by commas.
+pub const MAPPINGS: Variable = Variable("MAPPINGS");
+
 /// All variables. A test holds them against the template.
-pub const VARIABLES: [Variable; 16] = [
+pub const VARIABLES: [Variable; 18] = [
     MESSAGES_TABLE,
     CONNECTIONS_TABLE,
     RETENTION_DAYS,
@@ -60,6 +65,8 @@ pub const VARIABLES: [Variable; 16] = [
     HIGH_PRIORITY_SCOPE,
     ADMIN_SCOPE,
     EXPRESS_LANE,
+    BROKER_ID,
+    MAPPINGS,
 ];
 
 /// The level of logs, which Lambda sets from the function's `LoggingConfig`; none elsewhere.
@@ -104,6 +111,19 @@ impl Variable {
     pub fn list(self) -> Result<Vec<String>, ConfigError> {
         let text = self.text()?;
         Ok(text.split(',').map(str::trim).filter(|piece| !piece.is_empty()).map(str::to_owned).collect())
+    }
+
+    /// The pieces between the commas, each a name and what it stands for: `name=value`.
+    ///
+    /// # Errors
+    /// The variable is not set, or a piece has no name.
+    pub fn pairs(self) -> Result<Vec<(String, String)>, ConfigError> {
+        let pair = |piece: &String| {
+            let (name, value) =
+                piece.split_once('=').ok_or_else(|| self.error("must be pairs: name=value"))?;
+            Ok((name.to_owned(), value.to_owned()))
+        };
+        self.list()?.iter().map(pair).collect()
     }
 
     /// When what waits is raised: two whole numbers of minutes, for low and for medium, and the class that is the `cap`.

@@ -230,20 +230,40 @@ metrics! {
     /// Sockets that were refused: no good ticket, a foreign origin, a table that fails.
     SocketsRefused: Count, from WsConnect;
 
-    /// Whether the broker is in the state `RUNNING`.
+    /// Whether the broker takes and gives messages, as far as Amazon MQ knows.
     BrokerRunning: None, from Monitor;
-    /// Instances of the broker that are running.
-    BrokerInstancesRunning: Count, from Monitor;
-    /// Whether a revision of the broker's configuration waits for a reboot.
-    BrokerConfigurationPending: None, from Monitor;
+    /// Instances that Amazon MQ has for the broker. It does not tell how each of them stands.
+    BrokerInstances: Count, from Monitor;
+    /// Whether something has been changed at the broker and waits for a reboot.
+    BrokerRebootPending: None, from Monitor;
     /// What Amazon MQ asks to be done to the broker.
     BrokerActionsRequired: Count, from Monitor;
-    /// Event source mappings that are not enabled.
-    MappingsStopped: Count, from Monitor;
-    /// Since when the oldest message that could be at work or done is neither; 0 where there is none.
+    /// Whether the mapping on the queue `standard` delivers.
+    StandardMappingWorks: None, from Monitor;
+    /// Whether the mapping on the queue `express` delivers.
+    ExpressMappingWorks: None, from Monitor;
+    /// Whether the mapping on the queue `DLQ.standard` delivers.
+    DeadLetterMappingWorks: None, from Monitor;
+    /// Whether the mapping on the queue `DLQ.express` delivers.
+    ExpressDeadLetterMappingWorks: None, from Monitor;
+    /// Whether the mapping from the table's stream to the relay delivers.
+    RelayMappingWorks: None, from Monitor;
+    /// Whether the mapping from the table's stream to the fan-out delivers.
+    FanoutMappingWorks: None, from Monitor;
+    /// Messages whose time has come and which are not finished.
+    UnfinishedMessages: Count by priority, from Monitor;
+    /// How long ago the time of the oldest of these came; 0 where there is none.
     OldestUnfinishedAge: Seconds by priority, from Monitor;
-    /// Hand-overs that nobody had made in time when the monitor looked.
+    /// Messages that nobody has looked at for two minutes longer than somebody should have.
+    MessagesOverdue: Count, from Monitor;
+    /// Of these, those that are owed to the broker.
     HandoversOutstanding: Count, from Monitor;
+    /// By how long the hand-over that is late by the longest is late; 0 where none is.
+    OldestHandoverAge: Seconds, from Monitor;
+    /// Whether more is unfinished than one look can read: then the five before this one are lower bounds.
+    BacklogCutShort: None, from Monitor;
+    /// What could not be looked at: the broker, a mapping, what is unfinished. Its metrics are missing then.
+    LooksFailed: Count, from Monitor;
 }
 
 /// One value of a metric.

@@ -1,8 +1,12 @@
 //! What the functions need of the world. Each port is one capability, and none returns an SDK's type.
 
 mod strays;
+mod watch;
 
 pub use strays::{Stray, Strays};
+pub use watch::{
+    Backlog, BrokerStatus, BrokerWatch, MappingStatus, MappingWatch, Unfinished, UnfinishedPage, WatchError,
+};
 
 use crate::{envelope::Envelope, payload::Payload};
 use expedite_domain::{Message, MessageId, Priority, State, Tenant, Timestamp, Topic};

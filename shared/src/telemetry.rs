@@ -15,13 +15,14 @@ use std::{io, panic};
 use tracing::Subscriber;
 
 /// The crates whose lines may be finer than INFO. The SDKs and the runtime print whole requests and events there.
-pub const OURS: [&str; 11] = [
+pub const OURS: [&str; 12] = [
     "expedite",
     "expedite_domain",
     "control",
     "dead_letter",
     "fanout",
     "ingest",
+    "monitor",
     "process",
     "relay",
     "ws_connect",

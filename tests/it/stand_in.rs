@@ -69,5 +69,7 @@ async fn read(stream: &mut TcpStream) -> Call {
     }
     let mut body = vec![0; length];
     reader.read_exact(&mut body).await.unwrap();
-    Call { target: target.trim_end().to_owned(), body: serde_json::from_slice(&body).unwrap() }
+    // A GET has none.
+    let body = if body.is_empty() { Value::Null } else { serde_json::from_slice(&body).unwrap() };
+    Call { target: target.trim_end().to_owned(), body }
 }

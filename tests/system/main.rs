@@ -28,4 +28,5 @@ mod support;
 mod tenants;
 mod tickets;
 mod update;
+mod watching;
 mod way;

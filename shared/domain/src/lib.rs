@@ -33,3 +33,4 @@ pub use time::Timestamp;
 pub use topic::Topic;
 pub use transition::transition;
 pub use view::View;
+pub use window::LOOKED_AT_WITHIN;

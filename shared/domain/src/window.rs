@@ -27,6 +27,11 @@ pub(crate) const SCHEDULED_GRACE: Duration = Duration::from_secs(60);
 /// so it is most likely waiting its turn; a copy for each quarter of an hour bounds what a long queue grows by.
 pub(crate) const QUEUED_GRACE: Duration = Duration::from_secs(15 * 60);
 
+/// From when its time has come, a message that is not final is looked at after this long at the latest: a quarter of an hour
+/// in the queue, or the end of an attempt, which is bounded by Lambda's own 15 minutes, and a minute for what is added to
+/// either.
+pub const LOOKED_AT_WITHIN: Duration = Duration::from_secs(16 * 60);
+
 /// Whether the broker may hold a message until `deliver_at`.
 pub(crate) fn within_window(deliver_at: Timestamp, now: Timestamp) -> bool {
     deliver_at.minus(HANDOVER_WINDOW) <= now

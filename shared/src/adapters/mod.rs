@@ -4,6 +4,8 @@ pub mod amqp;
 pub mod dynamodb;
 pub mod emf;
 pub mod lambda_handler;
+pub mod mappings;
+pub mod mq;
 pub mod push;
 pub mod secret;
 pub mod stream;

@@ -2,8 +2,8 @@ use super::{NOON, payload, submission, tenant};
 use crate::{
     change::{Changed, change},
     ports::{
-        Created, DUE_SHARDS, DueIndex, Key, MessageStore, Position, Replaced, Standing, StateIndex,
-        TenantIndex,
+        Backlog, Created, DUE_SHARDS, DueIndex, Key, MessageStore, Position, Replaced, Standing, StateIndex,
+        TenantIndex, Unfinished,
     },
 };
 use expedite_domain::{
@@ -19,7 +19,10 @@ const SECOND: Duration = Duration::from_secs(1);
 ///
 /// # Panics
 /// The implementation does not do what the port says.
-pub async fn messages(store: &(impl MessageStore + TenantIndex + StateIndex + DueIndex), run: &str) {
+pub async fn messages(
+    store: &(impl MessageStore + TenantIndex + StateIndex + DueIndex + Backlog),
+    run: &str,
+) {
     keeps_what_it_is_given(store, &tenant(&format!("keeps-{run}"))).await;
     creates_once(store, &tenant(&format!("once-{run}"))).await;
     compares_versions(store, &tenant(&format!("versions-{run}"))).await;
@@ -30,6 +33,7 @@ pub async fn messages(store: &(impl MessageStore + TenantIndex + StateIndex + Du
     revives_what_failed(store, &tenant(&format!("revive-{run}"))).await;
     knows_states(store, &tenant(&format!("states-{run}"))).await;
     finds_what_is_due(store, &tenant(&format!("due-{run}"))).await;
+    tells_what_is_unfinished(store, &tenant(&format!("unfinished-{run}"))).await;
 }
 
 async fn stored(store: &impl MessageStore, tenant: &Tenant, number: u128, at: Timestamp) -> Message {
@@ -272,4 +276,59 @@ async fn all_due(store: &impl DueIndex, tenant: &Tenant, now: Timestamp) -> usiz
     keys.dedup();
     assert_eq!(keys.len(), found, "nothing may come twice");
     found
+}
+
+/// The index knows no tenant, so these messages have a time of their own.
+async fn tells_what_is_unfinished(store: &(impl MessageStore + Backlog), tenant: &Tenant) {
+    let early = Timestamp::from_millis(1_000);
+    let mut expected = Vec::new();
+    for number in 0..8 {
+        let priority = Priority::ALL[number % 3];
+        let submission = Submission { priority, ..submission(tenant, number as u128) };
+        let message = Message::accept(submission, early.plus(Duration::from_millis(number as u64)));
+        store.create(&message, &payload("{}")).await.unwrap();
+        expected.push(message);
+    }
+    for number in [0, 1] {
+        let running = claimed(&expected[number], 1, early);
+        store.replace(&expected[number], &running).await.unwrap();
+        expected[number] = running;
+    }
+    let ended = expected.remove(0);
+    store.replace(&ended, &completed(&ended, 1, early)).await.unwrap();
+    let before = expected.iter().filter_map(|message| message.due_at).max().unwrap();
+    let expected = |before: Timestamp| {
+        let all = expected.iter().map(|message| Unfinished {
+            priority: message.priority,
+            state: message.state,
+            deliver_at: message.deliver_at,
+            due_at: message.due_at.unwrap(),
+        });
+        let mut due: Vec<_> = all.filter(|message| message.due_at <= before).collect();
+        due.sort_by_key(|message| message.due_at);
+        due
+    };
+    assert_eq!(expected(before).len(), 7);
+    for before in [before, before.minus(Duration::from_millis(1))] {
+        assert_eq!(all_unfinished(store, before).await, expected(before));
+    }
+}
+
+async fn all_unfinished(store: &impl Backlog, before: Timestamp) -> Vec<Unfinished> {
+    let mut messages = Vec::new();
+    for shard in 0..DUE_SHARDS {
+        let mut after = None;
+        loop {
+            let page = store.unfinished(shard, before, after.clone()).await.unwrap();
+            assert!(page.next.is_none() || page.next != after, "a page must lead on");
+            assert!(page.messages.is_sorted_by_key(|message| message.due_at));
+            messages.extend(page.messages);
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
+    }
+    messages.sort_by_key(|message| message.due_at);
+    messages
 }

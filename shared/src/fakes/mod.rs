@@ -7,6 +7,7 @@ mod sources;
 mod store;
 mod strays;
 mod stream;
+mod watch;
 
 pub use broker::FakeBroker;
 pub use connections::{FakeConnections, FakePush};
@@ -14,6 +15,7 @@ pub use meter::FakeMeter;
 pub use sources::{FakeClock, FakeEntropy};
 pub use store::FakeStore;
 pub use stream::stream_record;
+pub use watch::{FakeBrokerWatch, FakeMappingWatch};
 
 use crate::ports::StoreError;
 use std::{

@@ -2,8 +2,9 @@ use super::{Faults, locked};
 use crate::{
     payload::Payload,
     ports::{
-        Created, DUE_SHARDS, DueIndex, DuePage, DuePosition, Key, KeyPage, MessageStore, Position, Replaced,
-        Standing, StateIndex, StatePage, StoreError, Stray, TenantIndex, is_indexed,
+        Backlog, Created, DUE_SHARDS, DueIndex, DuePage, DuePosition, Key, KeyPage, MessageStore, Position,
+        Replaced, Standing, StateIndex, StatePage, StoreError, Stray, TenantIndex, Unfinished,
+        UnfinishedPage, is_indexed,
     },
 };
 use expedite_domain::{Message, State, Tenant, Timestamp};
@@ -169,6 +170,36 @@ fn place(position: &Position) -> Reverse<(Timestamp, String)> {
     Reverse((position.created_at, position.id.to_string()))
 }
 
+impl FakeStore {
+    /// A page of what is due in a shard until then, most overdue first, and where the next one starts.
+    fn due_page(
+        &self,
+        shard: u8,
+        until: Timestamp,
+        after: Option<&DuePosition>,
+    ) -> (Vec<Message>, Option<DuePosition>) {
+        let in_shard =
+            |key: &Key| key.id.to_string().bytes().last().map(|byte| byte % DUE_SHARDS) == Some(shard);
+        let mut due: Vec<_> = locked(&self.messages)
+            .iter()
+            .filter(|(key, _)| in_shard(key))
+            .filter_map(|(key, message)| {
+                let due_at = message.due_at.filter(|at| *at <= until)?.millis();
+                Some(((due_at, format!("{}#{}", key.tenant.as_str(), key.id)), message.clone()))
+            })
+            .filter(|((due_at, pk), _)| after.is_none_or(|after| (*due_at, pk) > (after.due_at, &after.pk)))
+            .collect();
+        due.sort_by(|(one, _), (other, _)| one.cmp(other));
+        let more = due.len() > DUE_PAGE;
+        due.truncate(DUE_PAGE);
+        let next = due
+            .last()
+            .filter(|_| more)
+            .map(|((due_at, pk), _)| DuePosition { pk: pk.clone(), due_at: *due_at });
+        (due.into_iter().map(|(_, message)| message).collect(), next)
+    }
+}
+
 impl DueIndex for &FakeStore {
     async fn due(
         &self,
@@ -177,28 +208,26 @@ impl DueIndex for &FakeStore {
         after: Option<DuePosition>,
     ) -> Result<DuePage, StoreError> {
         self.faults.around(|| {
-            let shard_of =
-                |message: &Message| message.id.to_string().bytes().last().map(|byte| byte % DUE_SHARDS);
-            let place =
-                |due: Timestamp, key: &Key| (due.millis(), format!("{}#{}", key.tenant.as_str(), key.id));
-            let mut due: Vec<_> = locked(&self.messages)
-                .iter()
-                .filter(|(_, message)| shard_of(message) == Some(shard))
-                .filter_map(|(key, message)| message.due_at.map(|at| (place(at, key), key.clone())))
-                .filter(|((at, _), _)| *at <= now.millis())
-                .filter(|(place, _)| {
-                    after.as_ref().is_none_or(|after| *place > (after.due_at, after.pk.clone()))
-                })
-                .collect();
-            due.sort();
-            let more = due.len() > DUE_PAGE;
-            due.truncate(DUE_PAGE);
-            let next = due
-                .last()
-                .filter(|_| more)
-                .map(|((due_at, pk), _)| DuePosition { pk: pk.clone(), due_at: *due_at });
-            let keys = due.into_iter().map(|(_, key)| key).collect();
-            Ok(DuePage { keys, next, unreadable: Vec::new() })
+            let (messages, next) = self.due_page(shard, now, after.as_ref());
+            Ok(DuePage { keys: messages.iter().map(Key::of).collect(), next, unreadable: Vec::new() })
+        })
+    }
+}
+
+impl Backlog for &FakeStore {
+    async fn unfinished(
+        &self,
+        shard: u8,
+        before: Timestamp,
+        after: Option<DuePosition>,
+    ) -> Result<UnfinishedPage, StoreError> {
+        self.faults.around(|| {
+            let (messages, next) = self.due_page(shard, before, after.as_ref());
+            let messages = messages.into_iter().filter_map(|message| {
+                let (priority, state, deliver_at) = (message.priority, message.state, message.deliver_at);
+                Some(Unfinished { priority, state, deliver_at, due_at: message.due_at? })
+            });
+            Ok(UnfinishedPage { messages: messages.collect(), next, unreadable: 0 })
         })
     }
 }

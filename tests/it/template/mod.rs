@@ -10,6 +10,7 @@ mod network;
 mod parameters;
 mod permissions;
 mod permitted;
+mod watching;
 
 use crate::repository;
 use expedite_tests::template;

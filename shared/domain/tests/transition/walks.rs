@@ -2,8 +2,8 @@
 
 use crate::sample::{ATTEMPTS, NOON, submission};
 use expedite_domain::{
-    Aging, Event, Lease, Message, Outcome, Owed, Owner, Priority, Refused, State, Submission, TIMELINE_LIMIT,
-    Timestamp, owed, transition,
+    Aging, Event, LOOKED_AT_WITHIN, Lease, Message, Outcome, Owed, Owner, Priority, Refused, State,
+    Submission, TIMELINE_LIMIT, Timestamp, owed, transition,
 };
 use std::{collections::BTreeSet, time::Duration};
 
@@ -207,5 +207,14 @@ fn what_the_message_was_made_from_never_changes() {
             "{event:?} changed the priority"
         );
         assert!(after.bypassed >= before.bypassed);
+    });
+}
+
+#[test]
+fn what_has_come_due_is_looked_at_within_a_bound() {
+    walk(|_, event, now, result| {
+        let Ok(after) = result else { return };
+        let latest = after.deliver_at.max(now).plus(LOOKED_AT_WITHIN);
+        assert!(after.due_at.is_none_or(|due| due <= latest), "{event:?}: {after:?}");
     });
 }

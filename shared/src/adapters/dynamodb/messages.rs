@@ -18,6 +18,7 @@ use aws_sdk_dynamodb::{
     error::SdkError,
     operation::{
         put_item::PutItemError,
+        query::QueryOutput,
         transact_write_items::{TransactWriteItemsError, builders::TransactWriteItemsFluentBuilder},
     },
     types::{
@@ -28,7 +29,7 @@ use aws_sdk_dynamodb::{
 use expedite_domain::{Message, State, Tenant, Timestamp};
 use std::{collections::HashMap, time::Duration};
 
-type Item = HashMap<String, AttributeValue>;
+pub(super) type Item = HashMap<String, AttributeValue>;
 
 /// BatchGetItem takes 100 keys.
 const READ_MANY: usize = 100;
@@ -321,27 +322,7 @@ impl DueIndex for MessagesTable {
         now: Timestamp,
         after: Option<DuePosition>,
     ) -> Result<DuePage, StoreError> {
-        let start = after.map(|position| {
-            HashMap::from([
-                ("pk".to_owned(), AttributeValue::S(position.pk)),
-                ("sk".to_owned(), AttributeValue::S(MESSAGE.to_owned())),
-                ("due_shard".to_owned(), AttributeValue::S(shard.to_string())),
-                ("due_at".to_owned(), AttributeValue::N(position.due_at.to_string())),
-            ])
-        });
-        let answer = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .index_name("due")
-            .key_condition_expression("due_shard = :shard AND due_at <= :now")
-            .expression_attribute_values(":shard", AttributeValue::S(shard.to_string()))
-            .expression_attribute_values(":now", AttributeValue::N(now.millis().to_string()))
-            .limit(DUE_PAGE)
-            .set_exclusive_start_key(start)
-            .send()
-            .await
-            .map_err(|error| store_error(&error))?;
+        let answer = due_page(self, shard, now, after, Some(DUE_PAGE)).await?;
         let mut page = DuePage::default();
         for item in answer.items() {
             let name = text(item, "pk").unwrap_or_default();
@@ -350,12 +331,48 @@ impl DueIndex for MessagesTable {
                 None => page.unreadable.push(name.to_owned()),
             }
         }
-        page.next = answer.last_evaluated_key().and_then(|last| {
-            let due_at = last.get("due_at")?.as_n().ok()?.parse().ok()?;
-            Some(DuePosition { pk: text(last, "pk")?.to_owned(), due_at })
-        });
+        page.next = due_position(&answer);
         Ok(page)
     }
+}
+
+/// A page of one shard of the index `due`, up to and with `until`.
+pub(super) async fn due_page(
+    of: &MessagesTable,
+    shard: u8,
+    until: Timestamp,
+    after: Option<DuePosition>,
+    limit: Option<i32>,
+) -> Result<QueryOutput, StoreError> {
+    let start = after.map(|position| {
+        HashMap::from([
+            ("pk".to_owned(), AttributeValue::S(position.pk)),
+            ("sk".to_owned(), AttributeValue::S(MESSAGE.to_owned())),
+            ("due_shard".to_owned(), AttributeValue::S(shard.to_string())),
+            ("due_at".to_owned(), AttributeValue::N(position.due_at.to_string())),
+        ])
+    });
+    of.client
+        .query()
+        .table_name(&of.table)
+        .index_name("due")
+        .key_condition_expression("due_shard = :shard AND due_at <= :until")
+        .expression_attribute_values(":shard", AttributeValue::S(shard.to_string()))
+        .expression_attribute_values(":until", AttributeValue::N(until.millis().to_string()))
+        .set_limit(limit)
+        .set_exclusive_start_key(start)
+        .send()
+        .await
+        .map_err(|error| store_error(&error))
+}
+
+/// Where the next page starts.
+pub(super) fn due_position(page: &QueryOutput) -> Option<DuePosition> {
+    let last = page.last_evaluated_key()?;
+    Some(DuePosition {
+        pk: text(last, "pk")?.to_owned(),
+        due_at: last.get("due_at")?.as_n().ok()?.parse().ok()?,
+    })
 }
 
 fn version(of: &Message) -> AttributeValue {

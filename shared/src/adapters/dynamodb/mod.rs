@@ -1,5 +1,6 @@
 //! The tables.
 
+mod backlog;
 mod connections;
 mod item;
 mod messages;

@@ -34,6 +34,7 @@ _ANSWERS = {
     "process": ("mq/text", None),
     "dead-letter": ("mq/dead-letters", None),
     "relay": ("schedule/sweep", None),
+    "monitor": ("schedule/look", None),
     "fanout": ("dynamodb/modify", None),
     # Its ticket is unknown: it says so.
     "ws-connect": ("websocket/connect-query", 401),

@@ -15,14 +15,18 @@ refuse    table / operation    is throttled before anything has happened; made a
 lose      table / operation    is carried out, and answered with an internal error
 fail      function             fails, and the function never sees it
 ========  ===================  =====================================================================================
+
+One more is made from outside: a function's process that is stopped by a signal keeps the call that it has and gets no other.
 """
 
 import hashlib
 import json
 import threading
 from collections import Counter
+from pathlib import Path
 
 from ministack import app
+from ministack.core import lambda_runtime
 from ministack.core.responses import error_response_json
 from ministack.services import dynamodb, lambda_svc
 
@@ -43,6 +47,7 @@ def install() -> None:
     _install_control()
     _install_in_tables()
     _install_in_functions()
+    _install_in_processes()
 
 
 def _install_control() -> None:
@@ -80,6 +85,31 @@ def _install_in_functions() -> None:
         return execute(func, event)
 
     lambda_svc._execute_function = execute_with_faults
+
+
+def _install_in_processes() -> None:
+    acquire = lambda_svc.acquire_worker
+
+    def acquire_one_that_runs(*args, **kwargs):
+        stopped = []
+        try:
+            while (acquired := acquire(*args, **kwargs))[1] == "reused" and _is_stopped(acquired[0]):
+                stopped.append(acquired[0])
+            return acquired
+        finally:
+            for worker in stopped:
+                lambda_runtime.release_worker(worker)
+
+    lambda_svc.acquire_worker = acquire_one_that_runs
+
+
+def _is_stopped(worker: lambda_runtime.Worker) -> bool:
+    try:
+        status = Path(f"/proc/{worker._proc.pid}/status").read_text()
+    except (AttributeError, OSError):
+        # It has no process, or none any more: it will start another one.
+        return False
+    return "\nState:\tT" in status
 
 
 def _order(method: str, body: bytes) -> tuple:

@@ -1,6 +1,8 @@
 """Faults to order: each hits what it names, as often as it says."""
 
 import json
+import os
+import signal
 import unittest
 import urllib.request
 
@@ -22,6 +24,7 @@ _TABLE = """
           AttributeDefinitions: [{AttributeName: pk, AttributeType: S}]
           KeySchema: [{AttributeName: pk, KeyType: HASH}]
 """
+_STOPPED = "Resources: {F: {Type: AWS::Serverless::Function, Properties: {FunctionName: stopped}}}"
 _FUNCTION = "Resources: {F: {Type: AWS::Serverless::Function, Properties: {FunctionName: faulty}}}"
 
 
@@ -116,6 +119,20 @@ class Functions(Faults):
         self.assertNotIn("FunctionError", invoke(FunctionName=function, Payload=b'{"number": 2}'))
         self.assertEqual(self.emulator.events_of(function), [{"number": 2}])
         self.assertEqual(self._clear(), {f"fail {function}": 1})
+
+    def test_a_call_does_not_run_in_a_process_that_is_stopped(self) -> None:
+        function = self.emulator.deploy("stopped-function", _STOPPED)["F"]
+        stopped = self._process_of(function)
+        self.assertEqual(self._process_of(function), stopped)
+        os.kill(stopped, signal.SIGSTOP)
+        self.addCleanup(os.kill, stopped, signal.SIGCONT)
+        self.assertNotEqual(self._process_of(function), stopped)
+        os.kill(stopped, signal.SIGCONT)
+        self.assertEqual(self._process_of(function), stopped)
+
+    def _process_of(self, function: str) -> int:
+        invoke = self.emulator.aws.client("lambda").invoke
+        return json.load(invoke(FunctionName=function, Payload=b'{"tell": "process"}')["Payload"])
 
 
 class Orders(Faults):

@@ -138,9 +138,13 @@ final class Configuration {
     plugins.insertBefore(authentication, plugins.getFirstChild());
   }
 
-  /** XBean takes a value that starts with a hash sign for another bean's name, and two of them for one that is meant. */
+  /**
+   * Spring takes what stands in <code>#{…}</code> for an expression, which may be the value as a text. XBean takes a value
+   * that starts with a hash sign for another bean's name, and two of them for one that is meant.
+   */
   private static String literal(String value) {
-    return value.startsWith("#") ? "#" + value : value;
+    String text = value.contains("#{") ? "#{'" + value.replace("'", "''") + "'}" : value;
+    return text.startsWith("#") ? "#" + text : text;
   }
 
   private static void addTls(Element broker, KeyStore keyStore) {

@@ -23,7 +23,7 @@ use std::{
 };
 
 /// The lines of all functions since a moment, as CloudWatch Logs has them.
-struct Logs {
+pub struct Logs {
     system: &'static System,
     client: reqwest::Client,
     /// Milliseconds since the Unix epoch.
@@ -32,14 +32,15 @@ struct Logs {
 }
 
 impl Logs {
-    fn from_now(system: &'static System) -> Self {
+    /// From now on.
+    pub fn from_now(system: &'static System) -> Self {
         let folders = fs::read_dir(project().join("functions")).unwrap();
         let functions = folders.map(|folder| folder.unwrap().file_name().into_string().unwrap()).collect();
         Self { system, client: reqwest::Client::new(), since: SystemClock.now().millis(), functions }
     }
 
     /// Of one function. By hand: a whole SDK for one call would cost each build a minute.
-    async fn of(&self, function: &str) -> Vec<String> {
+    pub async fn of(&self, function: &str) -> Vec<String> {
         let endpoints = &self.system.endpoints;
         let group = format!("/aws/lambda/{}-{function}", endpoints.stack_name);
         let scope = format!("Credential=test/20260101/{}/logs/aws4_request", endpoints.region);

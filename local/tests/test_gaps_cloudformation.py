@@ -13,6 +13,16 @@ from expedite_local import ports
 from expedite_local.aws import REGION
 from tests.emulation import Emulator, shows
 
+#: A table, for one more property to follow.
+_TABLE = """
+    Resources:
+      Table:
+        Type: AWS::DynamoDB::Table
+        Properties:
+          BillingMode: PAY_PER_REQUEST
+          AttributeDefinitions: [{AttributeName: pk, AttributeType: S}]
+          KeySchema: [{AttributeName: pk, KeyType: HASH}]
+"""
 _BROKER = """
     Resources:
       Password:
@@ -125,35 +135,16 @@ class Tables(unittest.TestCase):
     def test_time_to_live_is_kept(self, emulator: Emulator) -> None:
         made = emulator.deploy(
             "table-ttl",
-            """
-            Resources:
-              Table:
-                Type: AWS::DynamoDB::Table
-                Properties:
-                  BillingMode: PAY_PER_REQUEST
-                  AttributeDefinitions: [{AttributeName: pk, AttributeType: S}]
-                  KeySchema: [{AttributeName: pk, KeyType: HASH}]
-                  TimeToLiveSpecification: {AttributeName: expires_at, Enabled: true}
-            """,
+            _TABLE + "          TimeToLiveSpecification: {AttributeName: expires_at, Enabled: true}",
         )
         found = emulator.aws.client("dynamodb").describe_time_to_live(TableName=made["Table"])
         self.assertEqual(found["TimeToLiveDescription"], {"TimeToLiveStatus": "ENABLED", "AttributeName": "expires_at"})
-
 
     @shows("table-deletion-protection", without="DELETE_COMPLETE|does not exist")
     def test_a_protected_table_outlives_its_stack(self, emulator: Emulator) -> None:
         made = emulator.deploy(
             "protected",
-            """
-            Resources:
-              Table:
-                Type: AWS::DynamoDB::Table
-                Properties:
-                  BillingMode: PAY_PER_REQUEST
-                  AttributeDefinitions: [{AttributeName: pk, AttributeType: S}]
-                  KeySchema: [{AttributeName: pk, KeyType: HASH}]
-                  DeletionProtectionEnabled: true
-            """,
+            _TABLE + "          DeletionProtectionEnabled: true",
         )
         emulator.aws.client("cloudformation").delete_stack(StackName="protected")
         emulator.wait_for(lambda: _ended(emulator, "protected"), "the end of the deletion")

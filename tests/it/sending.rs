@@ -26,7 +26,7 @@ use futures_util::FutureExt;
 use std::time::Duration;
 use tokio::{
     net::TcpListener,
-    time::{advance, pause, resume, timeout},
+    time::{Instant, advance, pause, resume, timeout},
 };
 
 const SECRET: &str = r#"{"SecretString":"{\"username\":\"producer\",\"password\":\"secret\"}"}"#;
@@ -158,6 +158,30 @@ async fn an_instance_that_says_nothing_is_passed_over_once() {
     }
     tokio::join!(send(), take_one(&active));
     assert!(gone.accept().now_or_never().is_none(), "it is not asked again while the other one is alive");
+}
+
+/// A try's time is not for connecting alone: who can't connect says so, before the try's own limit can cut in.
+#[tokio::test]
+async fn an_only_endpoint_that_says_nothing_is_named_well_within_the_limit() {
+    let gone = listener().await;
+    let sender = sender_to([&gone]).await;
+    let envelope = envelope();
+    let silence = async {
+        let _first = gone.accept().await.unwrap();
+        // From here on nothing happens any more, and time runs on by itself.
+        pause();
+        let _second = gone.accept().await.unwrap();
+        std::future::pending::<()>().await;
+    };
+    let started = Instant::now();
+    tokio::select! {
+        sent = sender.send(&envelope, Duration::ZERO) => {
+            let named = |text: &str| text.contains("does not answer");
+            assert!(matches!(&sent, Err(SendError::Unavailable(text)) if named(text)), "{sent:?}");
+        }
+        () = silence => unreachable!(),
+    }
+    assert!(started.elapsed() < SEND_LIMIT * 3 / 4, "{:?}", started.elapsed());
 }
 
 /// The active one's no is the answer, and not that the standby can't be reached.

@@ -38,11 +38,11 @@ impl Dialer {
     }
 
     /// Connects to the endpoint that is alive: tries the one that was so the last time, then the others. Each gets its
-    /// share of a try's time, since a host that is gone answers nothing, not even that it refuses. A password that is
-    /// refused is read anew the next time.
+    /// share of a try's time, since a host that is gone answers nothing, not even that it refuses; the message that is
+    /// sent afterwards has one as well. A password that is refused is read anew the next time.
     pub(super) async fn connect(&self) -> Result<Link, SendError> {
         let count = self.endpoints.len();
-        let share = TRY_TIMEOUT / u32::try_from(count).unwrap_or(u32::MAX);
+        let share = TRY_TIMEOUT / u32::try_from(count + 1).unwrap_or(u32::MAX);
         let first = self.alive.load(Ordering::Relaxed);
         let in_turn = zip(0.., &self.endpoints).cycle().skip(first).take(count);
         let mut worst = unavailable("no endpoint was tried");

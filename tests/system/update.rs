@@ -12,7 +12,7 @@ use expedite_tests::{
 };
 use reqwest::Method;
 use serde_json::{Value, json};
-use std::{collections::BTreeSet, fs};
+use std::{collections::BTreeSet, fs, process::Command};
 use tokio::task::block_in_place;
 
 const EARLIER: &str = ".aws-sam/build/earlier.json";
@@ -20,10 +20,41 @@ const CURRENT: &str = ".aws-sam/build/template.yaml";
 /// What the earlier template has not got.
 const LATER: &str = "ExpressDeadLetterMapping";
 
-/// What an earlier release could have been: something is made, something changed in place and something deleted by the
-/// update from it. Made from the current template, since the binaries are the current ones.
+/// The newest template in this repository's history that is not the one of today, with the functions as `sam build` has
+/// built them today. Only one that gives them the variables that they read, and none where there is no history.
+fn committed(current: &Value) -> Option<Value> {
+    let git = |arguments: &[&str]| {
+        let output = Command::new("git").arg("-C").arg(project()).args(arguments).output().ok()?;
+        output.status.success().then(|| String::from_utf8(output.stdout).unwrap())
+    };
+    let today = template::load().unwrap();
+    let commits = git(&["log", "--format=%H", "--", "template.yaml"])?;
+    let templates = commits.lines().filter_map(|commit| git(&["show", &format!("{commit}:template.yaml")]));
+    let mut earlier = templates.map(|text| template::parse(&text).unwrap()).find(|it| *it != today)?;
+    for (name, function) in earlier["Resources"].as_object_mut()? {
+        if function["Type"] == "AWS::Serverless::Function" {
+            let theirs = &mut function["Properties"];
+            let ours = &current["Resources"][name]["Properties"];
+            if ours.is_null() || variables(theirs) != variables(ours) {
+                return None;
+            }
+            theirs["CodeUri"] = ours["CodeUri"].clone();
+        }
+    }
+    Some(earlier)
+}
+
+/// The names of a function's own environment variables.
+fn variables(properties: &Value) -> Option<BTreeSet<&String>> {
+    Some(properties["Environment"]["Variables"].as_object()?.keys().collect())
+}
+
+/// What the update starts from: the template before the current one, where there is one, and changed so that the update makes
+/// something, changes something of each kind in place, and deletes something.
 fn earlier(current: &Value) -> Value {
-    let mut template = current.clone();
+    let committed = committed(current);
+    eprintln!("the template before this one: {}", if committed.is_some() { "committed" } else { "made up" });
+    let mut template = committed.unwrap_or_else(|| current.clone());
     template["Globals"]["Function"]["MemorySize"] = json!(128);
     let resources = &mut template["Resources"];
     assert!(resources.as_object_mut().unwrap().remove(LATER).is_some());

@@ -1,7 +1,7 @@
 //! A network and a broker that are there already, and a broker with a standby.
 
 use crate::{aws, support::SOON};
-use expedite_tests::launcher::{System, project};
+use expedite_tests::launcher::System;
 use serde_json::json;
 
 fn start(name: &str, parameters: &[&str]) -> expedite_tests::Result<System> {
@@ -70,20 +70,5 @@ async fn of_what_exists_nothing_is_made() {
     );
     for kind in ["AWS::AmazonMQ", "AWS::EC2::VPC", "AWS::EC2::Subnet", "AWS::KMS", "AWS::SecretsManager"] {
         assert!(!made.iter().any(|line| line.contains(kind)), "{kind}: {made:?}");
-    }
-}
-
-#[test]
-fn what_does_not_belong_together_is_refused() {
-    for (parameters, words) in [
-        (&["DynamoDbPrefixListId="][..], "needs DynamoDbPrefixListId"),
-        (&["SubnetIds=subnet-a,subnet-b"], "Give VpcId with them"),
-        (&["VpcId=vpc-existing"], "SubnetIds are needed"),
-        (&["BrokerArn=arn:aws:mq:us-east-1:1:broker:b:b-1"], "VpcId is needed"),
-        (&["JwtIssuer=https://example.com"], "JwtAudience is needed"),
-    ] {
-        start("refused-tests", parameters).unwrap_err();
-        let log = std::fs::read_to_string(project().join(".local/refused-tests/logs/deploy.log")).unwrap();
-        assert!(log.contains(words), "{parameters:?}: {log}");
     }
 }

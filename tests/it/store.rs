@@ -11,8 +11,8 @@ use expedite::{
     domain::{Event, Lease, Message, Outcome, Owner, Tenant, Timestamp, Topic, transition},
     fakes::{FakeConnections, FakeStore},
     ports::{
-        Connection, ConnectionId, Connections, Created, DUE_SHARDS, DueIndex, Key, MessageStore, StoreError,
-        Stray, Strays, Subscribers, Tickets,
+        Backlog, Connection, ConnectionId, Connections, Created, DUE_SHARDS, DueIndex, Key, MessageStore,
+        StoreError, Stray, Strays, Subscribers, Tickets,
     },
     ticket,
 };
@@ -85,6 +85,18 @@ impl Embedded {
         key
     }
 
+    /// Puts a queued message there, as far as the index `due` has it.
+    async fn unfinished(&self, pk: &str, due_at: usize) {
+        let number = AttributeValue::N(due_at.to_string());
+        let put = self.client.put_item().table_name(&self.tables.messages).item("deliver_at", number.clone());
+        let texts =
+            [("pk", pk), ("sk", "message"), ("due_shard", "0"), ("state", "queued"), ("priority", "low")];
+        let put = texts
+            .into_iter()
+            .fold(put, |put, (name, text)| put.item(name, AttributeValue::S(text.to_owned())));
+        put.item("due_at", number).send().await.unwrap();
+    }
+
     /// When each item of a table expires, in seconds since [`NOON`], by its keys.
     async fn expiries(&self, table: &str) -> BTreeMap<String, Option<i64>> {
         let items = self.client.scan().table_name(table).send().await.unwrap().items.unwrap();
@@ -115,6 +127,29 @@ async fn the_tables_conform() {
     conformance::messages(&store, "embedded").await;
     conformance::strays(&store, async || store.strays().await.unwrap()).await;
     conformance::connections(&embedded.connections(), "embedded").await;
+}
+
+/// DynamoDB ends a page at 1 MB, which long keys fill soon.
+#[tokio::test]
+async fn what_is_unfinished_is_read_beyond_the_first_page() {
+    const COUNT: usize = 800;
+    let embedded = Embedded::start().await;
+    for number in 0..COUNT {
+        embedded.unfinished(&format!("{number:01900}"), number).await;
+    }
+    let store = embedded.messages();
+    let (mut pages, mut seen, mut after) = (0, BTreeSet::new(), None);
+    loop {
+        let page = store.unfinished(0, NOON, after).await.unwrap();
+        assert_eq!(page.unreadable, 0);
+        seen.extend(page.messages.iter().map(|message| message.due_at.millis()));
+        pages += 1;
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!((seen.len(), pages), (COUNT, 2));
 }
 
 /// A message and its payload expire together, and only once it is final: an unfinished one is never removed.

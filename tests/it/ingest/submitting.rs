@@ -38,6 +38,16 @@ async fn a_message_is_stored_and_handed_over() {
 }
 
 #[tokio::test]
+async fn a_request_that_is_part_of_nothing_gives_its_message_a_trace_of_its_own() {
+    let answer = Rig::new()
+        .submit(changed("http/submit", |event| {
+            assert!(event["headers"].as_object_mut().unwrap().remove("x-amzn-trace-id").is_some());
+        }))
+        .await;
+    assert_eq!(answer.body["trace"], answer.body["id"].as_str().unwrap().replace('-', ""));
+}
+
+#[tokio::test]
 async fn a_high_message_bypasses_its_delay() {
     let rig = Rig::new();
     let answer = rig.submit(request("http/submit-high-delayed")).await;

@@ -1,7 +1,6 @@
 use super::{
     Trust,
-    line::TRY_TIMEOUT,
-    link::{Link, unavailable},
+    link::{Link, TRY_TIMEOUT, unavailable},
 };
 use crate::{adapters::secret::BrokerSecret, ports::SendError};
 use std::{

@@ -1,16 +1,13 @@
 use super::{
     dialer::Dialer,
     lane::Lane,
-    link::{Link, unavailable},
+    link::{Fault, Link, TRY_TIMEOUT, unavailable},
     message::Outgoing,
 };
-use crate::ports::{SEND_LIMIT, SendError};
+use crate::ports::SendError;
 use fe2o3_amqp_types::messaging::Outcome;
 use std::time::{Duration, SystemTime};
 use tokio::{sync::Mutex, time::timeout};
-
-/// How long one try may take, connecting included.
-pub(super) const TRY_TIMEOUT: Duration = Duration::from_secs(SEND_LIMIT.as_secs() / 2);
 
 /// How long a connection may have been idle to be used again: well under the broker's time-out of 30 s.
 const IDLE_LIMIT: Duration = Duration::from_secs(20);
@@ -24,22 +21,6 @@ struct Slot {
     link: Option<Link>,
     /// Counts links, from one, so that a failed send closes the one that it used and not its successor.
     generation: u64,
-}
-
-/// Why a send failed.
-pub(super) enum Fault {
-    /// The connection is to blame: another one may do better.
-    Connection(SendError),
-    /// The broker answered, and does not want this message. Others on the connection go on.
-    Message(SendError),
-}
-
-impl Fault {
-    pub(super) fn into_error(self) -> SendError {
-        match self {
-            Self::Connection(error) | Self::Message(error) => error,
-        }
-    }
 }
 
 impl Line {

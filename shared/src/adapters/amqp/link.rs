@@ -1,7 +1,7 @@
-use super::{lane::Lane, line::Fault};
+use super::lane::Lane;
 use crate::{
     adapters::{secret::Credentials, system::SystemEntropy},
-    ports::{Entropy, SendError},
+    ports::{Entropy, SEND_LIMIT, SendError},
 };
 use fe2o3_amqp::{
     Connection, Sender, Session,
@@ -27,6 +27,9 @@ use tokio_rustls::{
     },
 };
 use url::Url;
+
+/// How long one try may take, connecting included.
+pub(super) const TRY_TIMEOUT: Duration = Duration::from_secs(SEND_LIMIT.as_secs() / 2);
 
 /// What the broker may wait for a sign of life, in milliseconds; the broker's own limit is the same 30 s.
 const IDLE_TIMEOUT_MS: u32 = 30_000;
@@ -64,6 +67,22 @@ impl Trust {
             .with_root_certificates(roots)
             .with_no_client_auth();
         Ok(Self(TlsConnector::from(Arc::new(config))))
+    }
+}
+
+/// Why a send failed.
+pub(super) enum Fault {
+    /// The connection is to blame: another one may do better.
+    Connection(SendError),
+    /// The broker answered, and does not want this message. Others on the connection go on.
+    Message(SendError),
+}
+
+impl Fault {
+    pub(super) fn into_error(self) -> SendError {
+        match self {
+            Self::Connection(error) | Self::Message(error) => error,
+        }
     }
 }
 

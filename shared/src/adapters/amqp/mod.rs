@@ -25,8 +25,8 @@ use crate::{
 };
 use dialer::Dialer;
 use futures_util::{StreamExt, stream};
-use line::{Fault, Line, TRY_TIMEOUT};
-use link::unavailable;
+use line::Line;
+use link::{Fault, TRY_TIMEOUT, unavailable};
 use std::{
     sync::atomic::{AtomicBool, Ordering},
     time::Duration,

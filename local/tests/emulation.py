@@ -40,6 +40,17 @@ Globals:
     Timeout: 10
 """
 
+#: A table, for one more property of it or another resource to follow.
+TABLE = """
+    Resources:
+      Table:
+        Type: AWS::DynamoDB::Table
+        Properties:
+          BillingMode: PAY_PER_REQUEST
+          AttributeDefinitions: [{AttributeName: pk, AttributeType: S}]
+          KeySchema: [{AttributeName: pk, KeyType: HASH}]
+"""
+
 #: The gaps that a test has shown to be needed.
 shown: set[str] = set()
 

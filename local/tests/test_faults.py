@@ -13,17 +13,8 @@ from botocore.exceptions import ClientError
 from expedite_local import faults
 from expedite_local.aws import REGION
 from expedite_local.failure import Failure
-from tests.emulation import with_all_gaps_closed
+from tests.emulation import TABLE, with_all_gaps_closed
 
-_TABLE = """
-    Resources:
-      Table:
-        Type: AWS::DynamoDB::Table
-        Properties:
-          BillingMode: PAY_PER_REQUEST
-          AttributeDefinitions: [{AttributeName: pk, AttributeType: S}]
-          KeySchema: [{AttributeName: pk, KeyType: HASH}]
-"""
 _STOPPED = "Resources: {F: {Type: AWS::Serverless::Function, Properties: {FunctionName: stopped}}}"
 _FUNCTION = "Resources: {F: {Type: AWS::Serverless::Function, Properties: {FunctionName: faulty}}}"
 
@@ -44,7 +35,7 @@ class Tables(Faults):
     @classmethod
     def setUpClass(cls) -> None:
         emulator = with_all_gaps_closed()
-        cls.table = emulator.deploy("faults-table", _TABLE)["Table"]
+        cls.table = emulator.deploy("faults-table", TABLE)["Table"]
         # No retries: each call is one call.
         cls.dynamodb = boto3.client(
             "dynamodb",

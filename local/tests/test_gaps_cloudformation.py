@@ -11,18 +11,8 @@ from botocore.exceptions import ClientError
 
 from expedite_local import ports
 from expedite_local.aws import REGION
-from tests.emulation import Emulator, shows
+from tests.emulation import TABLE, Emulator, shows
 
-#: A table, for one more property to follow.
-_TABLE = """
-    Resources:
-      Table:
-        Type: AWS::DynamoDB::Table
-        Properties:
-          BillingMode: PAY_PER_REQUEST
-          AttributeDefinitions: [{AttributeName: pk, AttributeType: S}]
-          KeySchema: [{AttributeName: pk, KeyType: HASH}]
-"""
 _BROKER = """
     Resources:
       Password:
@@ -135,7 +125,7 @@ class Tables(unittest.TestCase):
     def test_time_to_live_is_kept(self, emulator: Emulator) -> None:
         made = emulator.deploy(
             "table-ttl",
-            _TABLE + "          TimeToLiveSpecification: {AttributeName: expires_at, Enabled: true}",
+            TABLE + "          TimeToLiveSpecification: {AttributeName: expires_at, Enabled: true}",
         )
         found = emulator.aws.client("dynamodb").describe_time_to_live(TableName=made["Table"])
         self.assertEqual(found["TimeToLiveDescription"], {"TimeToLiveStatus": "ENABLED", "AttributeName": "expires_at"})
@@ -144,7 +134,7 @@ class Tables(unittest.TestCase):
     def test_a_protected_table_outlives_its_stack(self, emulator: Emulator) -> None:
         made = emulator.deploy(
             "protected",
-            _TABLE + "          DeletionProtectionEnabled: true",
+            TABLE + "          DeletionProtectionEnabled: true",
         )
         emulator.aws.client("cloudformation").delete_stack(StackName="protected")
         emulator.wait_for(lambda: _ended(emulator, "protected"), "the end of the deletion")

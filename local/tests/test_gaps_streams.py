@@ -4,17 +4,11 @@ import json
 import time
 import unittest
 
-from tests.emulation import Emulator, shows
+from tests.emulation import TABLE, Emulator, shows
 
-_STREAM = """
-    Resources:
-      Table:
-        Type: AWS::DynamoDB::Table
-        Properties:
-          BillingMode: PAY_PER_REQUEST
-          AttributeDefinitions: [{AttributeName: pk, AttributeType: S}]
-          KeySchema: [{AttributeName: pk, KeyType: HASH}]
-          StreamSpecification: {StreamViewType: NEW_AND_OLD_IMAGES}
+_STREAM = (
+    TABLE
+    + """          StreamSpecification: {StreamViewType: NEW_AND_OLD_IMAGES}
       F:
         Type: AWS::Serverless::Function
         Properties: {FunctionName: !Sub '${AWS::StackName}-f'}
@@ -26,6 +20,7 @@ _STREAM = """
           StartingPosition: TRIM_HORIZON
           BatchSize: 10
 """
+)
 
 _ON_FAILURE = """
           MaximumRetryAttempts: 2

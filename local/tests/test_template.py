@@ -1,5 +1,6 @@
 """The template's own rules on its parameters, as CloudFormation keeps them: before anything is made."""
 
+import functools
 import unittest
 from pathlib import Path
 
@@ -11,19 +12,25 @@ _TEMPLATE = Path(__file__).resolve().parents[2] / "template.yaml"
 _BUCKET = "templates"
 
 
+@functools.cache
+def _uploaded() -> str:
+    """Where the template is, which is too long to be sent along. Where the functions' code is, sam writes into it."""
+    aws = with_all_gaps_closed().aws
+    packaged = _TEMPLATE.read_text().replace("CodeUri: ./", f"CodeUri: s3://{_BUCKET}/function.zip")
+    s3 = aws.client("s3")
+    s3.create_bucket(Bucket=_BUCKET)
+    s3.put_object(Bucket=_BUCKET, Key=_TEMPLATE.name, Body=packaged.encode())
+    return f"{aws.endpoint_url}/{_BUCKET}/{_TEMPLATE.name}"
+
+
 def _propose(**parameters: str) -> str:
     """Asks for a stack with these parameters, without making it; gives the change set's status."""
-    aws = with_all_gaps_closed().aws
-    s3, cloudformation = aws.client("s3"), aws.client("cloudformation")
-    # It is too long to be sent along. Where the functions' code is, sam writes into it.
-    s3.create_bucket(Bucket=_BUCKET)
-    packaged = _TEMPLATE.read_text().replace("CodeUri: ./", f"CodeUri: s3://{_BUCKET}/function.zip")
-    s3.put_object(Bucket=_BUCKET, Key=_TEMPLATE.name, Body=packaged.encode())
+    cloudformation = with_all_gaps_closed().aws.client("cloudformation")
     proposed = cloudformation.create_change_set(
         StackName="proposed",
         ChangeSetName="first",
         ChangeSetType="CREATE",
-        TemplateURL=f"{aws.endpoint_url}/{_BUCKET}/{_TEMPLATE.name}",
+        TemplateURL=_uploaded(),
         Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()],
         Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"],
     )

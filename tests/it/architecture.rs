@@ -104,6 +104,10 @@ fn a_main_only_wires() {
         let main = repository::read(&format!("functions/{function}/src/main.rs"));
         let (imports, wiring) = main.split_once("#[tokio::main").unwrap();
         assert!(!imports.contains("fn "), "{function} wires before its main");
+        assert!(
+            !main.contains("test"),
+            "{function}'s main.rs has tests, which `test = false` in its Cargo.toml leaves out"
+        );
         let lines = wiring.lines().count();
         assert!(lines < 30, "{function}'s main.rs has {lines} lines behind its imports");
     }

@@ -1,7 +1,7 @@
 //! A network and a broker that are there already, and a broker with a standby.
 
 use crate::{aws, support::SOON};
-use expedite_tests::launcher::System;
+use expedite_tests::launcher::{System, project};
 use serde_json::json;
 
 fn start(name: &str, parameters: &[&str]) -> expedite_tests::Result<System> {
@@ -71,4 +71,12 @@ async fn of_what_exists_nothing_is_made() {
     for kind in ["AWS::AmazonMQ", "AWS::EC2::VPC", "AWS::EC2::Subnet", "AWS::KMS", "AWS::SecretsManager"] {
         assert!(!made.iter().any(|line| line.contains(kind)), "{kind}: {made:?}");
     }
+}
+
+/// The words are the template's. Each of its rules is tried in `local/tests/test_template.py`.
+#[test]
+fn who_deploys_what_does_not_belong_together_is_told_so() {
+    start("refused-tests", &["VpcId=vpc-existing"]).unwrap_err();
+    let log = std::fs::read_to_string(project().join(".local/refused-tests/logs/deploy.log")).unwrap();
+    assert!(log.contains("SubnetIds are needed"), "{log}");
 }
